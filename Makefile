@@ -1,0 +1,49 @@
+# r3f-ort: every target a person needs. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+FUZZTIME ?= 20s
+TIMEOUT  := 15m
+
+# Packages that need no cgo: all but the engines and the program.
+PURE = $$(go list ./... | grep -vE '/(cmd|driver/stock|driver/trainapi)(/|$$)')
+
+.PHONY: help setup build test unit race lint demo bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## fetch ONNX Runtime and MiniLM into .r3f/ (hashes checked), build bin/r3f-ort
+	@scripts/setup.sh
+
+build: ## build bin/r3f-ort only
+	go build -trimpath -o bin/r3f-ort ./cmd/r3f-ort
+
+test: ## set-up, static checks, and all tests, also under the race detector
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory race
+
+unit: ## all tests, nothing else
+	go test -timeout $(TIMEOUT) ./...
+
+race: ## short tests of the packages without cgo under the race detector
+	go test -race -short -timeout $(TIMEOUT) $(PURE)
+
+lint: ## gofmt, go vet (with and without cgo), staticcheck
+	@scripts/lint.sh
+	CGO_ENABLED=0 go vet $(PURE)
+
+demo: setup ## fine-tune MiniLM with R3F on the embedded data set
+	@scripts/demo.sh
+
+bench: setup ## our step and epoch against PyTorch, in alternation
+	@scripts/bench.sh
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+clean: ## remove bin/; .r3f/ (downloads) and runs/ stay
+	rm -rf bin
