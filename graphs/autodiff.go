@@ -1,0 +1,133 @@
+package graphs
+
+import "fmt"
+
+// gradient is the vector-Jacobian product of one operator: from dy = ∂L/∂y of the node's first output it
+// builds ∂L/∂xᵢ for each operand, nil where none flows. What nobody reads is removed later, so a rule need
+// not ask which operands matter.
+type gradient func(b *Builder, n *Node, dy *Value) []*Value
+
+// RowGradient is the gradient of a table read by row: row Indices[i] of the table receives Rows[i]; a row
+// named more than once receives the sum.
+//
+// Shapes: Indices [...] int64, Rows [..., C].
+type RowGradient struct{ Indices, Rows *Value }
+
+// Gradients holds ∂L/∂w for the values asked for: as one tensor of w's shape, or, for large tables whose only
+// use is a lookup of rows (word embeddings), as the rows that were read.
+type Gradients struct {
+	Dense map[*Value]*Value
+	Rows  map[*Value][]RowGradient
+}
+
+// rowTable is the number of rows from which a looked-up table gets a row gradient. Below it a dense gradient
+// costs less than the bookkeeping.
+const rowTable = 1024
+
+// Differentiate appends reverse-mode gradients of Σ⟨output, cotangent⟩ with respect to wrt. A value that the
+// output does not depend on gets no entry.
+//
+// Source: reverse accumulation, Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3.
+func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradients, error) {
+	forward := append([]*Node(nil), b.g.Nodes...)
+	active := map[*Value]bool{}
+	for _, v := range wrt {
+		active[v] = true
+	}
+	for _, n := range forward {
+		if b.table[n.Op].constant != "" {
+			continue
+		}
+		for _, x := range n.Inputs {
+			if active[x] {
+				for _, y := range n.Outputs {
+					active[y] = true
+				}
+			}
+		}
+	}
+	byRow := rowTables(forward, wrt)
+	grads := &Gradients{Dense: map[*Value]*Value{}, Rows: map[*Value][]RowGradient{}}
+	d := map[*Value]*Value{output: cotangent}
+	for i := len(forward) - 1; i >= 0; i-- {
+		n := forward[i]
+		dy := d[n.Outputs[0]]
+		if dy == nil || !active[n.Outputs[0]] {
+			continue
+		}
+		if byRow[n.Inputs[0]] {
+			grads.Rows[n.Inputs[0]] = append(grads.Rows[n.Inputs[0]], RowGradient{Indices: n.Inputs[1], Rows: dy})
+			continue
+		}
+		rule := b.table[n.Op].gradient
+		if rule == nil {
+			return nil, &NoGradientError{Op: n.Op, Inputs: describe(n.Inputs)}
+		}
+		for k, dx := range rule(b, n, dy) {
+			x := n.Inputs[k]
+			if dx == nil || x == nil || !active[x] {
+				continue
+			}
+			if b.err == nil && !dx.Shape.Equal(x.Shape) {
+				return nil, fmt.Errorf("differentiating %s(%s): the rule gave operand %d a gradient of shape %v, not %v", n.Op, describe(n.Inputs), k, dx.Shape, x.Shape)
+			}
+			if d[x] == nil {
+				d[x] = dx
+			} else {
+				d[x] = b.Add(d[x], dx)
+			}
+		}
+	}
+	for _, v := range wrt {
+		if dv := d[v]; dv != nil {
+			grads.Dense[v] = dv
+		}
+	}
+	return grads, b.err
+}
+
+// RowTables names the parameters whose gradients come as rows.
+func (m *Model) RowTables() []string {
+	tables := rowTables(m.Graph.Nodes, m.Graph.Parameters)
+	var out []string
+	for _, p := range m.Graph.Parameters {
+		if tables[p] {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// rowTables returns the tables among wrt that are only ever read by Gather along their first axis.
+func rowTables(nodes []*Node, wrt []*Value) map[*Value]bool {
+	out := map[*Value]bool{}
+	for _, v := range wrt {
+		if len(v.Shape) == 2 && v.Shape[0].IsStatic() && v.Shape[0].Coef >= rowTable {
+			out[v] = true
+		}
+	}
+	for _, n := range nodes {
+		for i, x := range n.Inputs {
+			if out[x] && !(n.Op == "Gather" && i == 0 && n.Attrs.Int("axis", 0) == 0) {
+				delete(out, x)
+			}
+		}
+	}
+	return out
+}
+
+// sumTo reduces dy to the shape of a broadcast operand: it sums over the dimensions that broadcasting added
+// or stretched.
+func (b *Builder) sumTo(dy *Value, to Shape) *Value {
+	if dy.Shape.Equal(to) {
+		return dy
+	}
+	extra := len(dy.Shape) - len(to)
+	var axes []int64
+	for i, d := range dy.Shape {
+		if i < extra || (to[i-extra].Is(1) && !d.Is(1)) {
+			axes = append(axes, int64(i))
+		}
+	}
+	return b.Reshape(b.Sum(dy, true, axes...), to)
+}

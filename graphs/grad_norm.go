@@ -1,0 +1,67 @@
+package graphs
+
+// Gradient rules of normalisations and reductions.
+
+// y = γ·x̂ + β, x̂ = (x − μ)·r, r = 1/√(σ² + ε), over the last dimension. With g = dy·γ:
+//
+//	dx = r·(g − mean(g) − x̂·mean(g·x̂)),  dγ = Σ dy·x̂,  dβ = Σ dy.
+//
+// The forward node must have its outputs Mean and InvStdDev; the rule adds them where the model lacks them.
+//
+// Shapes: x, y [..., C], γ, β [C], μ, r [..., 1].
+// Source: Ba, Kiros and Hinton, Layer Normalization, arXiv 1607.06450, equation 4, differentiated.
+func gradLayerNorm(b *Builder, n *Node, dy *Value) []*Value {
+	x, gamma := n.Inputs[0], n.Inputs[1]
+	for len(n.Outputs) < 3 {
+		stat := &Value{Producer: n, DType: x.DType, Shape: x.Shape.with(len(x.Shape)-1, Static(1))}
+		n.Outputs = append(n.Outputs, stat)
+	}
+	mean, r := n.Outputs[1], n.Outputs[2]
+	xhat := b.Mul(b.Sub(x, mean), r)
+	g := b.Mul(dy, gamma)
+	dyx := b.Mul(dy, xhat)
+	projected := b.Mul(xhat, b.Mean(b.Mul(g, xhat), true, -1))
+	dx := b.Mul(b.Sub(b.Sub(g, b.Mean(g, true, -1)), projected), r)
+	out := []*Value{dx, b.sumTo(dyx, gamma.Shape)}
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil {
+		out = append(out, b.sumTo(dy, n.Inputs[2].Shape))
+	}
+	return out
+}
+
+// y = softmax(x) along axis: dx = y·(dy − Σ dy·y).
+func gradSoftmax(b *Builder, n *Node, dy *Value) []*Value {
+	y := n.Outputs[0]
+	t := b.Mul(dy, y)
+	return []*Value{b.Sub(t, b.Mul(y, b.Sum(t, true, n.Attrs.Int("axis", -1))))}
+}
+
+// y = log softmax(x) along axis: dx = dy − eʸ·Σ dy.
+func gradLogSoftmax(b *Builder, n *Node, dy *Value) []*Value {
+	p := b.Op("Exp", nil, n.Outputs[0])
+	return []*Value{b.Sub(dy, b.Mul(p, b.Sum(dy, true, n.Attrs.Int("axis", -1))))}
+}
+
+// y = Σ x over axes: dx = dy stretched to the shape of x.
+func gradReduceSum(b *Builder, n *Node, dy *Value) []*Value {
+	x := n.Inputs[0]
+	kept := append(Shape{}, x.Shape...)
+	for _, a := range n.Inputs[1].Literal {
+		if k, err := normalAxis(int64(a), len(kept)); err == nil {
+			kept[k] = Static(1)
+		}
+	}
+	return []*Value{b.Op("Expand", Attrs{"to": x.Shape}, b.Reshape(dy, kept), b.ShapeOf(x.Shape)), nil}
+}
+
+// y = mean of x over axes: dx = dy/N stretched to the shape of x, N the number of averaged elements.
+func gradReduceMean(b *Builder, n *Node, dy *Value) []*Value {
+	count := Static(1)
+	for _, a := range n.Inputs[1].Literal {
+		if k, err := normalAxis(int64(a), len(n.Inputs[0].Shape)); err == nil {
+			count = count.Mul(n.Inputs[0].Shape[k])
+		}
+	}
+	size := b.Reshape(b.Op("Cast", Attrs{"to": int64(Float32)}, b.dim(count)), Shape{})
+	return gradReduceSum(b, n, b.Div(dy, size))
+}

@@ -1,0 +1,214 @@
+package graphs
+
+import "fmt"
+
+// Shape functions of the operators that select elements or change layout.
+
+func inferGather(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	index, err := n.operand(1)
+	if err != nil {
+		return err
+	}
+	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
+	if err != nil {
+		return err
+	}
+	if index.DType != Int64 {
+		return fmt.Errorf("indices must be int64, not %v", index.DType)
+	}
+	out := append(Shape{}, x.Shape[:axis]...)
+	out = append(out, index.Shape...)
+	return n.set(x.DType, append(out, x.Shape[axis+1:]...))
+}
+
+// inferSlice handles Slice(x, starts, ends, axes) with step 1. Bounds are literals or run-time vectors; the
+// attribute "to" then gives the resulting shape, which the builder knows symbolically.
+func inferSlice(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	if to, ok := n.Attrs["to"].(Shape); ok {
+		return n.set(x.DType, to)
+	}
+	starts, err := n.literal(1)
+	if err != nil {
+		return err
+	}
+	ends, err := n.literal(2)
+	if err != nil {
+		return err
+	}
+	axes, err := n.literal(3)
+	if err != nil {
+		return err
+	}
+	out := append(Shape{}, x.Shape...)
+	for i, a := range axes {
+		k, err := normalAxis(a, len(x.Shape))
+		if err != nil {
+			return err
+		}
+		if !x.Shape[k].IsStatic() || starts[i] < 0 || ends[i] > int64(x.Shape[k].Coef) || ends[i] < starts[i] {
+			return fmt.Errorf("range %d:%d does not lie within dimension %v", starts[i], ends[i], x.Shape[k])
+		}
+		out[k] = Static(int(ends[i] - starts[i]))
+	}
+	return n.set(x.DType, out)
+}
+
+// inferPad handles Pad(x, pads) with zeros; the attribute "to" holds the resulting shape.
+func inferPad(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	to, ok := n.Attrs["to"].(Shape)
+	if !ok || len(to) != len(x.Shape) {
+		return fmt.Errorf("the resulting shape of a padding of %v is not given", x.Shape)
+	}
+	return n.set(x.DType, to)
+}
+
+func inferConcat(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
+	if err != nil {
+		return err
+	}
+	total := x.Shape[axis]
+	for _, y := range n.Inputs[1:] {
+		if len(y.Shape) != len(x.Shape) || !y.Shape.with(axis, x.Shape[axis]).Equal(x.Shape) || y.DType != x.DType {
+			return fmt.Errorf("operands %v and %v differ outside axis %d", x.Shape, y.Shape, axis)
+		}
+		d := y.Shape[axis]
+		if d.B != total.B || d.T != total.T {
+			return fmt.Errorf("sizes %v and %v along axis %d cannot be added", total, d, axis)
+		}
+		total.Coef += d.Coef
+	}
+	return n.set(x.DType, x.Shape.with(axis, total))
+}
+
+func inferReshape(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	to, ok := n.Attrs["to"].(Shape)
+	if !ok || to.Product() != x.Shape.Product() {
+		return fmt.Errorf("%v does not hold the elements of %v", to, x.Shape)
+	}
+	return n.set(x.DType, to)
+}
+
+func inferExpand(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	to, ok := n.Attrs["to"].(Shape)
+	if !ok {
+		return fmt.Errorf("the resulting shape of an expansion of %v is not given", x.Shape)
+	}
+	s, err := broadcast(x.Shape, to)
+	if err != nil {
+		return err
+	}
+	return n.set(x.DType, s)
+}
+
+func inferConstantOfShape(n *Node) error {
+	to, ok := n.Attrs["to"].(Shape)
+	if !ok {
+		return fmt.Errorf("the shape to fill is not given")
+	}
+	return n.set(Float32, to)
+}
+
+func inferTranspose(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	perm := n.Attrs.Ints("perm")
+	if len(perm) != len(x.Shape) {
+		return fmt.Errorf("permutation %v does not fit %v", perm, x.Shape)
+	}
+	out := make(Shape, len(perm))
+	seen := map[int64]bool{}
+	for i, p := range perm {
+		if p < 0 || p >= int64(len(perm)) || seen[p] {
+			return fmt.Errorf("%v is not a permutation", perm)
+		}
+		seen[p] = true
+		out[i] = x.Shape[p]
+	}
+	return n.set(x.DType, out)
+}
+
+func inferSqueeze(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	axes, err := n.literal(1)
+	if err != nil {
+		return err
+	}
+	gone := map[int]bool{}
+	for _, a := range axes {
+		k, err := normalAxis(a, len(x.Shape))
+		if err != nil {
+			return err
+		}
+		if !x.Shape[k].Is(1) {
+			return fmt.Errorf("dimension %v of %v is not 1", x.Shape[k], x.Shape)
+		}
+		gone[k] = true
+	}
+	out := Shape{}
+	for i, d := range x.Shape {
+		if !gone[i] {
+			out = append(out, d)
+		}
+	}
+	return n.set(x.DType, out)
+}
+
+func inferUnsqueeze(n *Node) error {
+	x, err := n.operand(0)
+	if err != nil {
+		return err
+	}
+	axes, err := n.literal(1)
+	if err != nil {
+		return err
+	}
+	rank := len(x.Shape) + len(axes)
+	fresh := map[int]bool{}
+	for _, a := range axes {
+		k, err := normalAxis(a, rank)
+		if err != nil {
+			return err
+		}
+		fresh[k] = true
+	}
+	out, next := make(Shape, rank), 0
+	for i := range out {
+		if fresh[i] {
+			out[i] = Static(1)
+			continue
+		}
+		out[i] = x.Shape[next]
+		next++
+	}
+	return n.set(x.DType, out)
+}

@@ -1,0 +1,179 @@
+package graphs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/r3f-ort/r3f-ort/internal/rng"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
+)
+
+// Model is an encoder with a classification or regression head: the graph as the family defines it and the
+// parameters' values.
+type Model struct {
+	Config        *Config
+	Graph         *Graph   // input_ids, attention_mask, token_type_ids → logits, with dropout sites as markers
+	WordEmbedding string   // parameter that noise is added to
+	Head          []string // weight matrices of the head, from the encoder outwards; the last is out_proj
+	Weights       []Weight // one for each of Graph.Parameters, same order
+	Initialised   []string // parameters that the checkpoint lacked and that were drawn from the seed
+}
+
+// Weight is one named parameter, row-major.
+type Weight struct {
+	Name  string
+	Shape []int
+	Data  []float32
+}
+
+// modelFamily is what a model_type needs: how to build it and what its checkpoint names mean.
+type modelFamily struct {
+	build   func(*Builder, *Config) *Value
+	prefix  string   // of encoder tensors; checkpoints of the bare encoder lack it
+	word    string   // word embedding
+	head    []string // head matrices
+	fresh   []string // name prefixes that a pretrained checkpoint may lack
+	ignored []string // name prefixes of tensors that other heads left in a checkpoint
+}
+
+// families maps model_type to its family.
+var families = map[string]modelFamily{
+	"bert": {
+		build:   buildBERT,
+		prefix:  "bert.",
+		word:    "bert.embeddings.word_embeddings.weight",
+		head:    []string{"bert.pooler.dense.weight", "classifier.weight"},
+		fresh:   []string{"bert.pooler.", "classifier."},
+		ignored: []string{"cls.", "bert.embeddings.position_ids"},
+	},
+}
+
+func familyNames() []string {
+	var out []string
+	for name := range families {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// NewModel builds the graph of a configuration with the given number of labels (1 for regression). Weights are
+// left empty.
+func NewModel(c *Config, labels int) (*Model, error) {
+	family, ok := families[c.ModelType]
+	if !ok {
+		return nil, fmt.Errorf("building a model: %w: model_type %q; supported: %s", ErrModel, c.ModelType, strings.Join(familyNames(), ", "))
+	}
+	config := *c
+	config.NumLabels = labels
+	g := &Graph{Name: c.ModelType}
+	b := NewBuilder(g)
+	logits := family.build(b, &config)
+	logits.Name = "logits"
+	g.Outputs = []*Value{logits}
+	if b.Err() != nil {
+		return nil, fmt.Errorf("building a %s model: %w", c.ModelType, b.Err())
+	}
+	if err := Check(g); err != nil {
+		return nil, fmt.Errorf("checking a %s model: %w", c.ModelType, err)
+	}
+	return &Model{Config: &config, Graph: g, WordEmbedding: family.word, Head: family.head}, nil
+}
+
+// Load reads a Hugging Face directory (config.json, model.safetensors) and builds the model with a head of the
+// given number of labels. Encoder tensor names may come with or without the family's prefix. A missing pooler or
+// classifier is drawn from N(0, initializer_range²), biases zero, keyed by the seed, and listed in Initialised;
+// a classifier for another number of labels likewise. Anything else missing, unexpected or of another shape is
+// an error.
+func Load(dir string, labels int, seed uint64) (*Model, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := NewModel(c, labels)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "model.safetensors")
+	file, err := safetensors.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the model's weights: %w: %w; convert pytorch_model.bin with transformers' save_pretrained", ErrModel, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the model's weights: %w: %w", ErrModel, err)
+	}
+	defer file.Close()
+	if err := m.readWeights(file, path, seed); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// readWeights fills Weights from a checkpoint.
+func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) error {
+	family := families[m.Config.ModelType]
+	canonical := map[string]string{} // our name → name in the file
+	for _, name := range file.Names() {
+		ours := name
+		if m.Graph.Parameter(ours) == nil && !hasPrefix(name, append(family.ignored, family.prefix)) {
+			ours = family.prefix + name
+		}
+		if hasPrefix(ours, family.ignored) {
+			continue
+		}
+		if m.Graph.Parameter(ours) == nil {
+			t, _ := file.Tensor(name)
+			return fmt.Errorf("reading %s: %w: unexpected tensor %q %v, which a %s classifier does not have; remove it or choose the matching model_type", path, ErrModel, name, t.Shape, m.Config.ModelType)
+		}
+		canonical[ours] = name
+	}
+	for _, p := range m.Graph.Parameters {
+		w := Weight{Name: p.Name}
+		for _, d := range p.Shape {
+			w.Shape = append(w.Shape, d.Coef)
+		}
+		name, ok := canonical[p.Name]
+		fresh := hasPrefix(p.Name, family.fresh)
+		if !ok && !fresh {
+			return fmt.Errorf("reading %s: %w: tensor %q %v is missing", path, ErrModel, p.Name, w.Shape)
+		}
+		if ok {
+			t, _ := file.Tensor(name)
+			if fmt.Sprint(t.Shape) != fmt.Sprint(w.Shape) {
+				if strings.HasPrefix(p.Name, "classifier.") {
+					ok = false // a head for another task
+				} else {
+					return fmt.Errorf("reading %s: %w: tensor %q has shape %v; the configuration asks for %v", path, ErrModel, name, t.Shape, w.Shape)
+				}
+			} else {
+				data, err := t.Float32s(nil)
+				if err != nil {
+					return fmt.Errorf("reading %s: %w: tensor %q: %w", path, ErrModel, name, err)
+				}
+				w.Data = data
+			}
+		}
+		if !ok {
+			w.Data = make([]float32, p.Shape.Product().Coef)
+			if len(w.Shape) > 1 {
+				rng.New(seed, 0, "init."+p.Name).Normal32(w.Data, float32(m.Config.InitializerRange))
+			}
+			m.Initialised = append(m.Initialised, p.Name)
+		}
+		m.Weights = append(m.Weights, w)
+	}
+	return nil
+}
+
+func hasPrefix(name string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,68 @@
+package graphs
+
+// passGemm turns every product with a weight matrix, MatMul(x[..., K], W) with or without a bias added after
+// it, into Gemm on flattened rows. Reshapes are views at run time; Gemm adds the bias without another pass over
+// memory, and its weight gradient is one product over all tokens instead of one for each example and a sum.
+func passGemm(g *Graph, _ *Model, _ Options) (*Graph, error) {
+	uses := g.uses()
+	bias := map[*Node]*Node{} // MatMul → the Add that follows it alone
+	skip := map[*Node]bool{}
+	for _, n := range g.Nodes {
+		if n.Op != "MatMul" || !isWeight(n.Inputs[1]) {
+			continue
+		}
+		if u := uses[n.Outputs[0]]; len(u) == 1 && u[0].Op == "Add" && isBias(u[0], n.Outputs[0]) {
+			bias[n], skip[u[0]] = u[0], true
+		}
+	}
+	r := newRewriter(g)
+	for _, n := range g.Nodes {
+		switch {
+		case skip[n]:
+		case n.Op == "MatMul" && isWeight(n.Inputs[1]):
+			y := n.Outputs[0]
+			operands := []*Value{flattened(r, r.of(n.Inputs[0])), nil}
+			attrs := Attrs{}
+			operands[1] = r.of(n.Inputs[1])
+			if t := n.Inputs[1].Producer; t != nil {
+				operands[1], attrs["transB"] = t.Inputs[0], int64(1)
+			}
+			if add := bias[n]; add != nil {
+				y = add.Outputs[0]
+				operands = append(operands, biasOf(add, n.Outputs[0]))
+			}
+			r.to[y] = r.Reshape(r.Op("Gemm", attrs, operands...), y.Shape)
+		default:
+			r.replace(n, r.copy(n))
+		}
+	}
+	return r.finish(g)
+}
+
+// flattened views x[..., K] as rows [N, K].
+func flattened(r *rewriter, x *Value) *Value {
+	k := len(x.Shape) - 1
+	return r.Reshape(x, Shape{x.Shape[:k].Product(), x.Shape[k]})
+}
+
+// isWeight reports a parameter matrix or the transpose of one.
+func isWeight(v *Value) bool {
+	if v.Kind == Result && v.Producer.Op == "Transpose" {
+		v = v.Producer.Inputs[0]
+	}
+	return v.Kind == Parameter && len(v.Shape) == 2
+}
+
+// isBias reports an addition of a parameter vector to x.
+func isBias(add *Node, x *Value) bool {
+	b := biasOf(add, x)
+	return b.Kind == Parameter && len(b.Shape) == 1
+}
+
+// biasOf returns the operand of an addition that is not x.
+func biasOf(add *Node, x *Value) *Value {
+	if add.Inputs[0] == x {
+		return add.Inputs[1]
+	}
+	return add.Inputs[0]
+}

@@ -1,0 +1,181 @@
+package graphs
+
+// The row-selection pass. A head that reads one token (Gather(x, 0, axis 1), the [CLS] vector) needs most of
+// the last layer for that row only. The pass moves the selection up through every operator that works row by
+// row, as far as nobody else needs the other rows. It is exact: no arithmetic changes, only rows that nobody
+// reads are not computed.
+
+// rowRule says, for a selection along one axis of a node's output, along which axis each operand is to be
+// selected; −1 leaves an operand whole. nil: the selection cannot pass this node.
+type rowRule func(n *Node, axis int) []int
+
+func rowsElementwise(n *Node, axis int) []int {
+	return alignedAxes(n, axis, len(n.Outputs[0].Shape))
+}
+
+// alignedAxes maps an output axis to the operands' axes under broadcasting among the first `rank` dimensions.
+func alignedAxes(n *Node, axis, rank int) []int {
+	out := make([]int, len(n.Inputs))
+	for i, x := range n.Inputs {
+		k := axis - (rank - len(x.Shape))
+		if k < 0 || x.Shape[k].Is(1) {
+			k = -1
+		}
+		out[i] = k
+	}
+	return out
+}
+
+func rowsMatMul(n *Node, axis int) []int {
+	switch rank := len(n.Outputs[0].Shape); axis {
+	case rank - 1:
+		return nil
+	case rank - 2:
+		return []int{len(n.Inputs[0].Shape) - 2, -1}
+	default:
+		return alignedAxes(n, axis, rank)
+	}
+}
+
+// rowsFirstOperand serves operators that work along the last axis of their first operand.
+func rowsFirstOperand(n *Node, axis int) []int {
+	if axis == len(n.Outputs[0].Shape)-1 {
+		return nil
+	}
+	out := []int{axis}
+	for range n.Inputs[1:] {
+		out = append(out, -1)
+	}
+	return out
+}
+
+func rowsTranspose(n *Node, axis int) []int {
+	return []int{int(n.Attrs.Ints("perm")[axis])}
+}
+
+// rowsReshape passes a selection where the axis itself survives: same size, same elements before it.
+func rowsReshape(n *Node, axis int) []int {
+	to, from := n.Outputs[0].Shape, n.Inputs[0].Shape
+	for k := range from {
+		if from[k] == to[axis] && from[:k].Product() == to[:axis].Product() {
+			return []int{k, -1}
+		}
+	}
+	return nil
+}
+
+// demand is what the rest of a graph reads of a value: nothing yet, one index along axis, or all of it.
+type demand struct {
+	some, all bool
+	axis      int
+}
+
+func (d demand) join(e demand) demand {
+	switch {
+	case !d.some:
+		return e
+	case d.all || e.all || d.axis != e.axis:
+		return demand{some: true, all: true}
+	}
+	return d
+}
+
+var everything = demand{some: true, all: true}
+
+// selection returns the axis of a Gather with the one literal index 0, the form a [CLS] head has.
+func selection(n *Node) (int, bool) {
+	if n.Op != "Gather" || n.Inputs[1].Kind != Constant || len(n.Inputs[1].Literal) != 1 || n.Inputs[1].Literal[0] != 0 {
+		return 0, false
+	}
+	if n.Inputs[0].Kind != Result { // a parameter or input is not computed, so nothing is saved
+		return 0, false
+	}
+	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(n.Inputs[0].Shape))
+	return axis, err == nil
+}
+
+func passRows(g *Graph, _ *Model, o Options) (*Graph, error) {
+	if o.WholeSequence {
+		return g, nil
+	}
+	demands := rowDemands(g)
+	r := newRewriter(g)
+	selected := map[*Value]*Value{}
+	// row returns index 0 of v along axis, keeping the axis with size 1.
+	row := func(v *Value, axis int) *Value {
+		if s := selected[v]; s != nil {
+			return s
+		}
+		return r.Op("Gather", Attrs{"axis": int64(axis)}, r.of(v), r.Ints(0))
+	}
+	for _, n := range g.Nodes {
+		if axis, ok := selection(n); ok {
+			s := row(n.Inputs[0], axis)
+			r.to[n.Outputs[0]] = r.Reshape(s, n.Outputs[0].Shape)
+			continue
+		}
+		d := demands[n.Outputs[0]]
+		if !d.some || d.all {
+			r.replace(n, r.copy(n))
+			continue
+		}
+		axes := operators[n.Op].rows(n, d.axis)
+		inputs := make([]*Value, len(n.Inputs))
+		for i, v := range n.Inputs {
+			if inputs[i] = r.of(v); axes[i] >= 0 {
+				inputs[i] = row(v, axes[i])
+			}
+		}
+		if n.Op == "Reshape" {
+			to := n.Attrs["to"].(Shape).with(d.axis, Static(1))
+			selected[n.Outputs[0]] = r.Reshape(inputs[0], to)
+			continue
+		}
+		selected[n.Outputs[0]] = r.OpN(n.Op, len(n.Outputs), n.Attrs, inputs...)[0]
+	}
+	return r.finish(g)
+}
+
+// rowDemands finds, from the outputs up, which values are read along one index only.
+func rowDemands(g *Graph) map[*Value]demand {
+	demands := map[*Value]demand{}
+	want := func(v *Value, d demand) {
+		if v != nil {
+			demands[v] = demands[v].join(d)
+		}
+	}
+	for _, v := range g.Outputs {
+		want(v, everything)
+	}
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		n := g.Nodes[i]
+		if axis, ok := selection(n); ok {
+			want(n.Inputs[0], demand{some: true, axis: axis})
+			want(n.Inputs[1], everything)
+			continue
+		}
+		d := demands[n.Outputs[0]]
+		for _, o := range n.Outputs[1:] {
+			if demands[o].some {
+				d = everything
+			}
+		}
+		var axes []int
+		if rule := operators[n.Op].rows; d.some && !d.all && rule != nil {
+			axes = rule(n, d.axis)
+		}
+		if axes == nil && d.some {
+			demands[n.Outputs[0]] = everything
+		}
+		for k, v := range n.Inputs {
+			switch {
+			case !d.some:
+			case axes != nil && axes[k] >= 0:
+				want(v, demand{some: true, axis: axes[k]})
+			default:
+				want(v, everything)
+			}
+		}
+	}
+	return demands
+}
