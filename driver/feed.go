@@ -1,0 +1,117 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/r3f-ort/r3f-ort/internal/rng"
+)
+
+// share is one micro-batch ready to run: its examples, padded tokens, noise and masks.
+type share struct {
+	step     int // counted from 0
+	first    bool
+	last     bool // of its step
+	whole    int  // examples of the whole step
+	examples []*Example
+	Batch
+}
+
+// feed prepares micro-batches in the background, one ahead of the engine.
+type feed struct {
+	ready  chan *share
+	spare  chan *share
+	failed error // set before ready is closed
+}
+
+// depth is the number of micro-batches in flight: one running, one waiting, one being filled.
+const depth = 3
+
+// newFeed starts preparing the steps from first up to end. Cancel ctx to stop it.
+func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Variant, first, end int) *feed {
+	f := &feed{ready: make(chan *share, 1), spare: make(chan *share, depth)}
+	for range depth {
+		f.spare <- &share{}
+	}
+	p := &preparer{spec: e.Spec(), sizes: e.MaskSizes, options: o, variant: variant, stream: rng.New(o.Seed, 0, "")}
+	go func() {
+		defer close(f.ready)
+		for step := first; step < end; step++ {
+			examples := s.at(step)
+			micro := microBatches(examples, o.microTokens(variant))
+			for i, m := range micro {
+				var sh *share
+				select {
+				case sh = <-f.spare:
+				case <-ctx.Done():
+					return
+				}
+				sh.step, sh.whole, sh.examples = step, len(examples), m
+				sh.first, sh.last = i == 0, i == len(micro)-1
+				if f.failed = p.prepare(sh, i); f.failed != nil {
+					return
+				}
+				select {
+				case f.ready <- sh:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return f
+}
+
+// preparer draws what a micro-batch needs.
+type preparer struct {
+	spec    Spec
+	sizes   func(Variant, int, int) ([]int, error)
+	options *Options
+	variant Variant
+	stream  *rng.Stream
+}
+
+// prepare pads the share's examples and draws noise and masks. Noise is keyed by (seed, step, example's place in
+// the step), masks by (seed, step, site, micro-batch).
+func (p *preparer) prepare(sh *share, micro int) error {
+	o := p.options
+	sh.Variant = p.variant
+	sh.fill(sh.examples, p.spec.PadID)
+	step := uint64(sh.step)
+	if p.variant == Doubled || p.variant == Noised {
+		width := sh.Tokens * p.spec.HiddenSize
+		sh.Noise = resize(sh.Noise, sh.Size*width)
+		for i := range sh.Size {
+			p.stream.Reset(o.Seed, step, fmt.Sprintf("noise.%d.%d", micro, i))
+			row := sh.Noise[i*width : (i+1)*width]
+			switch {
+			case !o.method.Noise:
+				clear(row)
+			case o.Noise == Normal:
+				p.stream.Normal32(row, float32(o.Epsilon))
+			default:
+				p.stream.Uniform32(row, float32(o.Epsilon))
+			}
+		}
+	}
+	sizes, err := p.sizes(p.variant, sh.Size, sh.Tokens)
+	if err != nil {
+		return err
+	}
+	if len(sh.Masks) != len(sizes) {
+		sh.Masks = make([][]uint8, len(sizes))
+	}
+	for i, n := range sizes {
+		mask := resize(sh.Masks[i], n)
+		sh.Masks[i] = mask
+		p.stream.Reset(o.Seed, step, fmt.Sprintf("dropout.%d.%d", i, micro))
+		if p.variant == Doubled && o.DropoutMasks == Shared {
+			half := mask[:n/2]
+			p.stream.Mask(half, p.spec.Dropout)
+			copy(mask[n/2:], half)
+			continue
+		}
+		p.stream.Mask(mask, p.spec.Dropout)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package stock_test
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/r3f-ort/r3f-ort/driver"
+	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/ortlib"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
+)
+
+// goldens is where testdata/golden/r3f_reference.py writes what PyTorch computes.
+const goldens = "../../testdata/golden"
+
+// needLibrary skips a test where no ONNX Runtime is installed.
+func needLibrary(t testing.TB) {
+	t.Helper()
+	if _, err := ortlib.Find(""); err != nil {
+		t.Skipf("no ONNX Runtime: %v", err)
+	}
+}
+
+// openSafetensors opens a golden file for the duration of a test.
+func openSafetensors(t *testing.T, path ...string) *safetensors.File {
+	t.Helper()
+	f, err := safetensors.Open(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func floats(t *testing.T, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	x, ok := f.Tensor(name)
+	if !ok {
+		t.Fatalf("the golden file has no tensor %q", name)
+	}
+	v, err := x.Float32s(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func integers(t *testing.T, f *safetensors.File, name string) []int64 {
+	t.Helper()
+	x, ok := f.Tensor(name)
+	if !ok {
+		t.Fatalf("the golden file has no tensor %q", name)
+	}
+	v, err := x.Int64s(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// worst is the largest difference between got and want, relative to the largest value of scale.
+func worst(got, want, scale []float32) float64 {
+	largest, diff := 1e-30, 0.0
+	for i, w := range want {
+		diff = max(diff, math.Abs(float64(got[i]-w)))
+	}
+	for _, s := range scale {
+		largest = max(largest, math.Abs(float64(s)))
+	}
+	return diff / largest
+}
+
+// TestPyTorchGoldens compares loss, R3F term, logits and every gradient by name with PyTorch's, for a tiny random
+// BERT with three classes and one for regression.
+func TestPyTorchGoldens(t *testing.T) {
+	needLibrary(t)
+	lambda := 0.7
+	cases := []struct {
+		model, golden string
+		options       driver.Options
+	}{
+		{"tiny-bert-3", "standard", driver.Options{Method: "standard"}},
+		{"tiny-bert-3", "r3f", driver.Options{Method: "r3f"}},
+		{"tiny-bert-3", "r4f", driver.Options{Method: "r4f", R4FScope: driver.OutputOnly}},
+		{"tiny-bert-3", "r4f-head", driver.Options{Method: "r4f", R4FScope: driver.WholeHead}},
+		{"tiny-bert-1", "standard", driver.Options{Method: "standard"}},
+		{"tiny-bert-1", "r3f", driver.Options{Method: "r3f"}},
+	}
+	for _, c := range cases {
+		t.Run(c.model+"/"+c.golden, func(t *testing.T) {
+			for _, whole := range []bool{false, true} {
+				c.options.Lambda = &lambda
+				compareGolden(t, filepath.Join(goldens, c.model), c.golden, c.options, whole)
+			}
+		})
+	}
+}
+
+func compareGolden(t *testing.T, dir, golden string, options driver.Options, wholeSequence bool) {
+	batchFile, want := openSafetensors(t, dir, "batch.safetensors"), openSafetensors(t, dir, golden+".safetensors")
+	classes := 3
+	if filepath.Base(dir) == "tiny-bert-1" {
+		classes = 1
+	}
+	m, err := graphs.Load(dir, classes, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := stock.New(m, stock.Options{WholeSequence: wholeSequence})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	b := &driver.Batch{Variant: driver.Clean, InputIDs: integers(t, batchFile, "input_ids"), AttentionMask: integers(t, batchFile, "attention_mask"), TypeIDs: integers(t, batchFile, "token_type_ids")}
+	ids, _ := batchFile.Tensor("input_ids")
+	b.Size, b.Tokens = ids.Shape[0], ids.Shape[1]
+	if golden != "standard" && classes > 1 {
+		b.Variant, b.Noise = driver.Doubled, floats(t, batchFile, "noise")
+	}
+	var labels []int
+	var targets []float64
+	if classes > 1 {
+		for _, y := range integers(t, batchFile, "labels") {
+			labels = append(labels, int(y))
+		}
+	} else {
+		for _, y := range floats(t, batchFile, "labels") {
+			targets = append(targets, float64(y))
+		}
+	}
+	result, logits, err := driver.Gradients(context.Background(), e, b, labels, targets, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(name string, got, want, scale []float32) {
+		t.Helper()
+		if d := worst(got, want, scale); !(d <= 1e-4) {
+			t.Errorf("%s differs from PyTorch by %.2g of its largest value, over 1e-4", name, d)
+		}
+	}
+	same := func(name string, got, want []float32) { t.Helper(); check(name, got, want, want) }
+	same("loss", []float32{float32(result.Loss)}, floats(t, want, "loss"))
+	if classes > 1 && golden != "standard" {
+		same("R3F term", []float32{float32(result.Regulariser)}, floats(t, want, "r3f"))
+	}
+	rows := b.Size * classes
+	same("logits", logits[:rows], floats(t, want, "logits"))
+	if b.Variant == driver.Doubled {
+		same("noised logits", logits[rows:], floats(t, want, "noised"))
+	}
+	compared := 0
+	for _, p := range e.Spec().Parameters {
+		got := make([]float32, p.Size())
+		if err := e.Read(driver.Gradient, p.Name, got); err != nil {
+			t.Fatal(err)
+		}
+		// A key bias shifts all scores of a row alike, which the softmax ignores: its gradient is zero but for
+		// rounding, on both sides, so it is measured against the query bias's.
+		scale := floats(t, want, strings.Replace(p.Name, "self.key.bias", "self.query.bias", 1))
+		check("gradient of "+p.Name, got, floats(t, want, p.Name), scale)
+		compared++
+	}
+	if compared < 30 {
+		t.Errorf("only %d gradients were compared", compared)
+	}
+}
