@@ -55,6 +55,7 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 		so.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
 		so.SetMemPattern(false), // patterns keep one plan for each shape, and shapes change with every batch
 		so.AddSessionConfigEntry("session.use_env_allocators", "1"),
+		so.AddSessionConfigEntry("session.force_spinning_stop", "1"), // leave the processors to Go between runs
 	)
 	if err != nil {
 		return nil, errors.Join(err, so.Destroy())
