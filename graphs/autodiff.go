@@ -29,6 +29,9 @@ const rowTable = 1024
 //
 // Source: reverse accumulation, Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3.
 func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradients, error) {
+	if b.err == nil && !cotangent.Shape.Equal(output.Shape) {
+		return nil, fmt.Errorf("differentiating an output of shape %v: the cotangent has shape %v", output.Shape, cotangent.Shape)
+	}
 	forward := append([]*Node(nil), b.g.Nodes...)
 	active := map[*Value]bool{}
 	for _, v := range wrt {
@@ -51,12 +54,21 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 	d := map[*Value]*Value{output: cotangent}
 	for i := len(forward) - 1; i >= 0; i-- {
 		n := forward[i]
+		for k, o := range n.Outputs[1:] {
+			if d[o] != nil {
+				return nil, fmt.Errorf("differentiating %s(%s): output %d contributes to the result, but the rule covers output 0 only", n.Op, describe(n.Inputs), k+1)
+			}
+		}
 		dy := d[n.Outputs[0]]
 		if dy == nil || !active[n.Outputs[0]] {
 			continue
 		}
 		if byRow[n.Inputs[0]] {
-			grads.Rows[n.Inputs[0]] = append(grads.Rows[n.Inputs[0]], RowGradient{Indices: n.Inputs[1], Rows: dy})
+			table, index := n.Inputs[0], n.Inputs[1]
+			if index.Kind == Constant {
+				index = b.fromFront(index, table.Shape[0].Coef)
+			}
+			grads.Rows[table] = append(grads.Rows[table], RowGradient{Indices: index, Rows: dy})
 			continue
 		}
 		rule := b.table[n.Op].gradient

@@ -113,7 +113,7 @@ func (b *Builder) Scale(x *Value, s float64) *Value { return b.Mul(x, b.Scalar(s
 
 // Transpose permutes dimensions. A transpose of a transpose becomes one, or none where they cancel.
 func (b *Builder) Transpose(x *Value, perm ...int64) *Value {
-	if p := x.Producer; p != nil && p.Op == "Transpose" {
+	if p := x.Producer; p != nil && p.Op == "Transpose" && isPermutation(perm, len(x.Shape)) {
 		inner := p.Attrs.Ints("perm")
 		composed, identity := make([]int64, len(perm)), true
 		for i, k := range perm {
@@ -219,6 +219,8 @@ func (b *Builder) dim(d Dim) *Value {
 	if source, axis := b.findDim(d); source != nil {
 		sizes := b.Op("Shape", nil, source)
 		v = b.Op("Slice", nil, sizes, b.Ints(int64(axis)), b.Ints(int64(axis)+1), b.Ints(0))
+	} else if d == Batch || d == Tokens {
+		v = b.fail(fmt.Errorf("computing the size %v at run time: no input has a dimension of it", d))
 	} else {
 		v = b.Ints(int64(d.Coef))
 		for range d.B {

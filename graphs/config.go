@@ -39,17 +39,23 @@ func ReadConfig(dir string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the model's configuration: %w: %w; --model wants a directory with config.json, model.safetensors and tokenizer.json", ErrModel, err)
 	}
-	c := &Config{LayerNormEps: 1e-12, InitializerRange: 0.02, HiddenAct: "gelu", TypeVocabSize: 2}
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("reading %s: %w: %w", path, ErrModel, err)
-	}
-	if err := json.Unmarshal(data, &c.raw); err != nil {
-		return nil, fmt.Errorf("reading %s: %w: %w", path, ErrModel, err)
-	}
-	if err := c.validate(); err != nil {
+	c, err := parseConfig(data)
+	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w: %w", path, ErrModel, err)
 	}
 	return c, nil
+}
+
+// parseConfig decodes and validates the content of a config.json.
+func parseConfig(data []byte) (*Config, error) {
+	c := &Config{LayerNormEps: 1e-12, InitializerRange: 0.02, HiddenAct: "gelu", TypeVocabSize: 2}
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &c.raw); err != nil {
+		return nil, err
+	}
+	return c, c.validate()
 }
 
 // maxElements bounds a single tensor declared by a configuration, so that a hostile one cannot ask for all memory.
@@ -71,11 +77,18 @@ func (c *Config) validate() error {
 			return fmt.Errorf("%s is %d; a positive size is needed", f.key, f.value)
 		}
 	}
-	if c.NumLayers > 1024 || c.VocabSize*c.HiddenSize > maxElements || c.IntermediateSize*c.HiddenSize > maxElements || c.MaxPositions*c.HiddenSize > maxElements {
+	widest := max(c.VocabSize, c.HiddenSize, c.IntermediateSize, c.MaxPositions, c.TypeVocabSize)
+	if c.NumLayers > 1024 || widest*c.HiddenSize > maxElements {
 		return fmt.Errorf("the sizes describe a model of more than 2³¹ elements a tensor or 1024 layers")
 	}
 	if c.HiddenSize%c.NumHeads != 0 {
 		return fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.NumHeads)
+	}
+	if c.PadTokenID < 0 || c.PadTokenID >= c.VocabSize {
+		return fmt.Errorf("pad_token_id %d is not in the vocabulary of %d", c.PadTokenID, c.VocabSize)
+	}
+	if c.LayerNormEps < 0 {
+		return fmt.Errorf("layer_norm_eps is %v; it must not be negative", c.LayerNormEps)
 	}
 	if _, ok := activations[c.HiddenAct]; !ok {
 		return fmt.Errorf("hidden_act %q is not supported; supported: gelu, gelu_new, gelu_pytorch_tanh, relu, tanh", c.HiddenAct)

@@ -1,20 +1,27 @@
 package graphs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Gradient rules of operators that select elements or change layout: each puts dy back where x was read.
 
 // y = x[index] along axis. One literal index: dx is dy padded with zeros. Otherwise, along the first axis,
-// row index[i] of dx receives dy[i], summed over equal indices.
+// row index[i] of dx receives dy[i], summed over equal indices. Negative indices count from the end, except that
+// those a small table is read by at run time must not be negative.
 func gradGather(b *Builder, n *Node, dy *Value) []*Value {
 	x, index := n.Inputs[0], n.Inputs[1]
 	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
 	if err != nil {
 		return []*Value{b.fail(err), nil}
 	}
-	if index.Kind == Constant && len(index.Literal) == 1 && index.Literal[0] >= 0 {
+	if index.Kind == Constant && len(index.Literal) == 1 {
 		one := b.Reshape(dy, x.Shape.with(axis, Static(1)))
 		at := b.Ints(int64(index.Literal[0]))
+		if index.Literal[0] < 0 {
+			at = b.Add(b.dim(x.Shape[axis]), at)
+		}
 		return []*Value{b.padInto(one, x.Shape, map[int]*Value{axis: at}), nil}
 	}
 	if axis != 0 {
@@ -36,12 +43,30 @@ func (b *Builder) gatherOneHot(x, index, dy *Value) *Value {
 	for i := range all {
 		all[i] = int64(i)
 	}
+	if index.Kind == Constant {
+		index = b.fromFront(index, rows)
+	}
 	hit := b.Op("Equal", nil, b.Unsqueeze(index, -1), b.Ints(all...))
 	count := index.Shape.Product()
 	onehot := b.Reshape(b.Op("Cast", Attrs{"to": int64(Float32)}, hit), Shape{count, Static(rows)})
 	width := x.Shape[1:].Product()
 	sum := b.Op("Gemm", Attrs{"transA": int64(1)}, onehot, b.Reshape(dy, Shape{count, width}))
 	return b.Reshape(sum, x.Shape)
+}
+
+// fromFront is a literal of indices with the negative ones counted from the front of a dimension of the given size.
+func (b *Builder) fromFront(index *Value, size int) *Value {
+	var sizes []int
+	for _, d := range index.Shape {
+		sizes = append(sizes, d.Coef)
+	}
+	out := slices.Clone(index.Literal)
+	for i, v := range out {
+		if v < 0 {
+			out[i] = v + float64(size)
+		}
+	}
+	return b.Const(Int64, sizes, out...)
 }
 
 // padInto surrounds x with zeros to the shape to; at holds, for each axis that grows, the int64 vector of one

@@ -117,6 +117,9 @@ func inferGemm(n *Node) error {
 		return fmt.Errorf("operands need two dimensions, not %v and %v", a.Shape, b.Shape)
 	}
 	ta, tb := n.Attrs.Int("transA", 0), n.Attrs.Int("transB", 0)
+	if ta != 0 && ta != 1 || tb != 0 && tb != 1 {
+		return fmt.Errorf("transA %d and transB %d must be 0 or 1", ta, tb)
+	}
 	if a.Shape[1-ta] != b.Shape[tb] {
 		return fmt.Errorf("inner dimensions %v and %v differ", a.Shape[1-ta], b.Shape[tb])
 	}

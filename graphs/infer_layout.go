@@ -47,6 +47,9 @@ func inferSlice(n *Node) error {
 	if err != nil {
 		return err
 	}
+	if len(starts) != len(axes) || len(ends) != len(axes) {
+		return fmt.Errorf("%d starts, %d ends and %d axes must be as many", len(starts), len(ends), len(axes))
+	}
 	out := append(Shape{}, x.Shape...)
 	for i, a := range axes {
 		k, err := normalAxis(a, len(x.Shape))
@@ -84,7 +87,11 @@ func inferConcat(n *Node) error {
 		return err
 	}
 	total := x.Shape[axis]
-	for _, y := range n.Inputs[1:] {
+	for i := range n.Inputs[1:] {
+		y, err := n.operand(i + 1)
+		if err != nil {
+			return err
+		}
 		if len(y.Shape) != len(x.Shape) || !y.Shape.with(axis, x.Shape[axis]).Equal(x.Shape) || y.DType != x.DType {
 			return fmt.Errorf("operands %v and %v differ outside axis %d", x.Shape, y.Shape, axis)
 		}
@@ -139,19 +146,26 @@ func inferTranspose(n *Node) error {
 		return err
 	}
 	perm := n.Attrs.Ints("perm")
-	if len(perm) != len(x.Shape) {
-		return fmt.Errorf("permutation %v does not fit %v", perm, x.Shape)
+	if !isPermutation(perm, len(x.Shape)) {
+		return fmt.Errorf("%v is not a permutation of the dimensions of %v", perm, x.Shape)
 	}
 	out := make(Shape, len(perm))
-	seen := map[int64]bool{}
 	for i, p := range perm {
-		if p < 0 || p >= int64(len(perm)) || seen[p] {
-			return fmt.Errorf("%v is not a permutation", perm)
-		}
-		seen[p] = true
 		out[i] = x.Shape[p]
 	}
 	return n.set(x.DType, out)
+}
+
+// isPermutation reports whether perm holds each of 0 … rank−1 once.
+func isPermutation(perm []int64, rank int) bool {
+	seen := map[int64]bool{}
+	for _, p := range perm {
+		if p < 0 || p >= int64(rank) || seen[p] {
+			return false
+		}
+		seen[p] = true
+	}
+	return len(seen) == rank
 }
 
 func inferSqueeze(n *Node) error {
@@ -200,6 +214,9 @@ func inferUnsqueeze(n *Node) error {
 			return err
 		}
 		fresh[k] = true
+	}
+	if len(fresh) != len(axes) {
+		return fmt.Errorf("axes %v name a dimension twice", axes)
 	}
 	out, next := make(Shape, rank), 0
 	for i := range out {

@@ -64,10 +64,13 @@ func familyNames() []string {
 // NewModel builds the graph of a configuration with the given number of labels (1 for regression). Weights are
 // left empty.
 func NewModel(c *Config, labels int) (*Model, error) {
-	family, ok := families[c.ModelType]
-	if !ok {
-		return nil, fmt.Errorf("building a model: %w: model_type %q; supported: %s", ErrModel, c.ModelType, strings.Join(familyNames(), ", "))
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("building a model: %w: %w", ErrModel, err)
 	}
+	if labels < 1 {
+		return nil, fmt.Errorf("building a model: %w: a head of %d labels; 1 is a regression, 2 or more are classes", ErrModel, labels)
+	}
+	family := families[c.ModelType]
 	config := *c
 	config.NumLabels = labels
 	g := &Graph{Name: c.ModelType}
@@ -128,6 +131,9 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 		if m.Graph.Parameter(ours) == nil {
 			t, _ := file.Tensor(name)
 			return fmt.Errorf("reading %s: %w: unexpected tensor %q %v, which a %s classifier does not have; remove it or choose the matching model_type", path, ErrModel, name, t.Shape, m.Config.ModelType)
+		}
+		if other, twice := canonical[ours]; twice {
+			return fmt.Errorf("reading %s: %w: tensors %q and %q are the same one twice; remove one of them", path, ErrModel, other, name)
 		}
 		canonical[ours] = name
 	}

@@ -1,5 +1,7 @@
 package graphs
 
+import "fmt"
+
 // MaskPrefix begins the name of a dropout site's mask input, uint8: 1 keeps, 0 drops. The site's number follows.
 const MaskPrefix = "dropout."
 
@@ -7,6 +9,9 @@ const MaskPrefix = "dropout."
 //
 // Source: Srivastava et al. 2014, JMLR 15, with the scaling at training time (inverted dropout).
 func passDropout(g *Graph, _ *Model, o Options) (*Graph, error) {
+	if !(o.Dropout >= 0 && o.Dropout < 1) {
+		return nil, fmt.Errorf("dropout %v is no probability below 1", o.Dropout)
+	}
 	r := newRewriter(g)
 	sites := 0
 	for _, n := range g.Nodes {

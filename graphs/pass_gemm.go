@@ -1,5 +1,7 @@
 package graphs
 
+import "slices"
+
 // passGemm turns every product with a weight matrix, MatMul(x[..., K], W) with or without a bias added after
 // it, into Gemm on flattened rows. Reshapes are views at run time; Gemm adds the bias without another pass over
 // memory, and its weight gradient is one product over all tokens instead of one for each example and a sum.
@@ -11,7 +13,8 @@ func passGemm(g *Graph, _ *Model, _ Options) (*Graph, error) {
 		if n.Op != "MatMul" || !isWeight(n.Inputs[1]) {
 			continue
 		}
-		if u := uses[n.Outputs[0]]; len(u) == 1 && u[0].Op == "Add" && isBias(u[0], n.Outputs[0]) {
+		y := n.Outputs[0]
+		if u := uses[y]; len(u) == 1 && u[0].Op == "Add" && isBias(u[0], y) && !slices.Contains(g.Outputs, y) {
 			bias[n], skip[u[0]] = u[0], true
 		}
 	}
@@ -47,16 +50,16 @@ func flattened(r *rewriter, x *Value) *Value {
 
 // isWeight reports a parameter matrix or the transpose of one.
 func isWeight(v *Value) bool {
-	if v.Kind == Result && v.Producer.Op == "Transpose" {
+	if v.Kind == Result && v.Producer.Op == "Transpose" && slices.Equal(v.Producer.Attrs.Ints("perm"), []int64{1, 0}) {
 		v = v.Producer.Inputs[0]
 	}
 	return v.Kind == Parameter && len(v.Shape) == 2
 }
 
-// isBias reports an addition of a parameter vector to x.
+// isBias reports an addition of a parameter vector to x that leaves x's shape as it is.
 func isBias(add *Node, x *Value) bool {
 	b := biasOf(add, x)
-	return b.Kind == Parameter && len(b.Shape) == 1
+	return b.Kind == Parameter && len(b.Shape) == 1 && add.Outputs[0].Shape.Equal(x.Shape)
 }
 
 // biasOf returns the operand of an addition that is not x.

@@ -37,9 +37,9 @@ func rowsMatMul(n *Node, axis int) []int {
 	}
 }
 
-// rowsFirstOperand serves operators that work along the last axis of their first operand.
+// rowsFirstOperand serves operators that work along one axis of their first operand, the last by default.
 func rowsFirstOperand(n *Node, axis int) []int {
-	if axis == len(n.Outputs[0].Shape)-1 {
+	if own, err := normalAxis(n.Attrs.Int("axis", -1), len(n.Outputs[0].Shape)); err != nil || axis == own {
 		return nil
 	}
 	out := []int{axis}
@@ -101,12 +101,21 @@ func passRows(g *Graph, _ *Model, o Options) (*Graph, error) {
 	demands := rowDemands(g)
 	r := newRewriter(g)
 	selected := map[*Value]*Value{}
+	type place struct {
+		v    *Value
+		axis int
+	}
+	gathered := map[place]*Value{}
 	// row returns index 0 of v along axis, keeping the axis with size 1.
 	row := func(v *Value, axis int) *Value {
 		if s := selected[v]; s != nil {
 			return s
 		}
-		return r.Op("Gather", Attrs{"axis": int64(axis)}, r.of(v), r.Ints(0))
+		at := place{v, axis}
+		if gathered[at] == nil {
+			gathered[at] = r.Op("Gather", Attrs{"axis": int64(axis)}, r.of(v), r.Ints(0))
+		}
+		return gathered[at]
 	}
 	for _, n := range g.Nodes {
 		if axis, ok := selection(n); ok {

@@ -1,0 +1,13 @@
+package graphs
+
+// Differentiable reports whether the operator table holds a gradient rule.
+func Differentiable(op string) bool { return operators[op].gradient != nil }
+
+// Recomputed reports whether the backward graph repeats an operator instead of saving its result.
+func Recomputed(op string) bool { return operators[op].cheap }
+
+// RowTableSize is the number of rows from which a looked-up table gets a row gradient.
+const RowTableSize = rowTable
+
+// ParseConfig decodes and validates the content of a config.json.
+var ParseConfig = parseConfig

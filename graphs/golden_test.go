@@ -1,0 +1,223 @@
+package graphs_test
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/graphs/eval"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
+)
+
+// goldens are what testdata/golden/r3f_reference.py computed with PyTorch in float32, λ = 0.7: loss, R3F term,
+// logits and every gradient.
+const (
+	goldens         = "../testdata/golden"
+	goldenLambda    = 0.7
+	goldenTolerance = 1e-4 // of a tensor's largest element
+)
+
+// readTensors reads a safetensors file.
+func readTensors(t *testing.T, path string) map[string]eval.Tensor {
+	t.Helper()
+	file, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	out := map[string]eval.Tensor{}
+	for _, name := range file.Names() {
+		raw, _ := file.Tensor(name)
+		x := eval.Tensor{Shape: slices.Clone(raw.Shape)}
+		if raw.DType == safetensors.I64 {
+			ints, err := raw.Int64s(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range ints {
+				x.Data = append(x.Data, float64(v))
+			}
+		} else {
+			floats, err := raw.Float32s(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range floats {
+				x.Data = append(x.Data, float64(v))
+			}
+		}
+		out[name] = x
+	}
+	return out
+}
+
+// lossGradient is a loss of B rows of K logits and its gradient; b is nil where there is no noised pass.
+type lossGradient func(a, b [][]float64, labels []float64) (task, r3f float64, da, db [][]float64)
+
+// classification is mean CE(a, y) + λ·KLs(a, b) with, for p = softmax a and q = softmax b,
+//
+//	KLs = 1/B Σ_b Σ_k (p − q)(log p − log q),
+//	∂/∂aⱼ = 1/B (pⱼ(lⱼ − Σ p·l) + pⱼ − qⱼ),  l = log p − log q,  and for b with p and q exchanged.
+func classification(a, b [][]float64, labels []float64) (task, r3f float64, da, db [][]float64) {
+	n := float64(len(a))
+	for i := range a {
+		p, logP := logSoftmax(a[i])
+		da = append(da, slices.Clone(p))
+		y := int(labels[i])
+		task -= logP[y] / n
+		da[i][y]--
+		for j := range da[i] {
+			da[i][j] /= n
+		}
+		if b == nil {
+			continue
+		}
+		q, logQ := logSoftmax(b[i])
+		db = append(db, make([]float64, len(q)))
+		meanP, meanQ := 0.0, 0.0
+		for j := range p {
+			l := logP[j] - logQ[j]
+			r3f += (p[j] - q[j]) * l / n
+			meanP += p[j] * l
+			meanQ -= q[j] * l
+		}
+		for j := range p {
+			l := logP[j] - logQ[j]
+			da[i][j] += goldenLambda / n * (p[j]*(l-meanP) + p[j] - q[j])
+			db[i][j] += goldenLambda / n * (q[j]*(-l-meanQ) + q[j] - p[j])
+		}
+	}
+	return task, r3f, da, db
+}
+
+func logSoftmax(x []float64) (p, logP []float64) {
+	sum := 0.0
+	for _, v := range x {
+		sum += math.Exp(v - slices.Max(x))
+	}
+	for _, v := range x {
+		l := v - slices.Max(x) - math.Log(sum)
+		p, logP = append(p, math.Exp(l)), append(logP, l)
+	}
+	return p, logP
+}
+
+// regression is mean (a − y)²; the R3F term is dropped, as the reference does.
+func regression(a, b [][]float64, labels []float64) (task, r3f float64, da, db [][]float64) {
+	n := float64(len(a))
+	for i := range a {
+		d := a[i][0] - labels[i]
+		task += d * d / n
+		da = append(da, []float64{2 * d / n})
+		if b != nil {
+			db = append(db, []float64{0})
+		}
+	}
+	return task, 0, da, db
+}
+
+func rows(x eval.Tensor) [][]float64 { return slices.Collect(slices.Chunk(x.Data, x.Shape[1])) }
+
+// The loss gradients written out above, against finite differences.
+func TestGoldenLossGradients(t *testing.T) {
+	for name, loss := range map[string]lossGradient{"classification": classification, "regression": regression} {
+		r := newRandom(5)
+		width := map[string]int{"classification": 3, "regression": 1}[name]
+		x := filled([]int{8, width}, r.NormFloat64)
+		labels := []float64{0, 2, 1, 1}
+		total := func(x eval.Tensor) eval.Tensor {
+			task, r3f, _, _ := loss(rows(half(x, 0)), rows(half(x, 1)), labels)
+			return eval.Tensor{Data: []float64{task + goldenLambda*r3f}}
+		}
+		_, _, da, db := loss(rows(half(x, 0)), rows(half(x, 1)), labels)
+		gradient := eval.Tensor{Data: slices.Concat(slices.Concat(da...), slices.Concat(db...))}
+		v := filled([]int{8, width}, r.NormFloat64)
+		f := func(h float64) eval.Tensor { return total(plus(x, h, v)) }
+		if d := directional(f, eval.Tensor{Data: []float64{1}}, dot(gradient, v)); !(d < 1e-6) {
+			t.Errorf("seed 5, %s: off by %.2g", name, d)
+		}
+	}
+}
+
+// Logits, loss, R3F term and every gradient by name against PyTorch.
+func TestGoldens(t *testing.T) {
+	for _, labels := range []int{1, 3} {
+		for _, method := range []string{"standard", "r3f"} {
+			for _, whole := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d labels, %s, whole %v", labels, method, whole), func(t *testing.T) {
+					checkGolden(t, labels, method, whole)
+				})
+			}
+		}
+	}
+}
+
+func checkGolden(t *testing.T, labels int, method string, whole bool) {
+	dir := filepath.Join(goldens, fmt.Sprint("tiny-bert-", labels))
+	want, feeds := readTensors(t, filepath.Join(dir, method+".safetensors")), readTensors(t, filepath.Join(dir, "batch.safetensors"))
+	m, err := graphs.Load(dir, labels, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Initialised) > 0 {
+		t.Fatalf("the golden model lacks %v", m.Initialised)
+	}
+	for _, w := range m.Weights {
+		x := eval.Tensor{Shape: w.Shape}
+		for _, v := range w.Data {
+			x.Data = append(x.Data, float64(v))
+		}
+		feeds[w.Name] = x
+	}
+	r3f := method == "r3f"
+	p := compile(t, m, graphs.Options{Doubled: r3f, WholeSequence: whole}, false)
+	logits := run(t, p.Forward, feeds)["logits"]
+
+	loss := lossGradient(classification)
+	if labels == 1 {
+		loss = regression
+	}
+	got := map[string]eval.Tensor{"logits": logits, "noised": logits}
+	var noised [][]float64
+	if r3f {
+		got["logits"], got["noised"] = half(logits, 0), half(logits, 1)
+		noised = rows(got["noised"])
+	}
+	task, term, da, db := loss(rows(got["logits"]), noised, feeds["labels"].Data)
+	got["loss"] = eval.Tensor{Data: []float64{task + goldenLambda*term}}
+	got["r3f"] = eval.Tensor{Data: []float64{term}}
+	dlogits := eval.Tensor{Shape: logits.Shape, Data: slices.Concat(slices.Concat(da...), slices.Concat(db...))}
+	_, grads := backward(t, p, feeds, dlogits)
+	for name, d := range grads {
+		got[name] = d
+	}
+	sizes := []float64{}
+	for name, x := range want {
+		y, ok := got[name]
+		if !ok {
+			t.Errorf("PyTorch has %s, we have not", name)
+			continue
+		}
+		d := distance(y, x)
+		if !(d <= goldenTolerance) && !negligible(name, x, y) {
+			t.Errorf("%s is off by %.2g of its size", name, d)
+		}
+		sizes = append(sizes, d)
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("we have %s, PyTorch has not", name)
+		}
+	}
+	t.Logf("%d tensors, median distance %.1g", len(sizes), slices.Sorted(slices.Values(sizes))[len(sizes)/2])
+}
+
+// negligible reports tensors that hold rounding noise alone: the gradient of a key bias is 0, since a softmax
+// does not change when all its scores shift.
+func negligible(name string, x, y eval.Tensor) bool {
+	return strings.HasSuffix(name, ".self.key.bias") && largest(x) < 1e-6 && largest(y) < 1e-6
+}

@@ -1,0 +1,273 @@
+package graphs_test
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/graphs/eval"
+)
+
+// firstRow reads index 0 along every axis on which a mask of the whole sequence is longer than want.
+func firstRow(t *testing.T, whole eval.Tensor, want []int) eval.Tensor {
+	t.Helper()
+	g, b := newGraph()
+	x := b.Input("x", graphs.Float32, graphs.StaticShape(whole.Shape...)...)
+	y := b.Add(x, b.Scalar(0))
+	for axis, d := range want {
+		if d != whole.Shape[axis] {
+			y = b.Op("Gather", graphs.Attrs{"axis": int64(axis)}, y, b.Ints(0))
+		}
+	}
+	y.Name, g.Outputs = "y", []*graphs.Value{y}
+	out := run(t, g, map[string]eval.Tensor{"x": whole})["y"]
+	if !slices.Equal(out.Shape, want) {
+		t.Fatalf("a mask of shape %v does not hold one of shape %v", whole.Shape, want)
+	}
+	return out
+}
+
+// sameGradients compares every gradient.
+func sameGradients(t *testing.T, got, want map[string]eval.Tensor, tolerance float64) {
+	t.Helper()
+	if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {
+		t.Errorf("gradients of %v, not of %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if d := distance(got[name], want[name]); !(d <= tolerance) && largest(plus(got[name], -1, want[name])) > 1e-15 {
+			t.Errorf("the gradient of %s differs by %.2g of its size", name, d)
+		}
+	}
+}
+
+// Computing the last layer for the [CLS] row alone changes no logit and no gradient, and saves what it promises.
+func TestRowSelectionIsExact(t *testing.T) {
+	for i, o := range variants {
+		for _, act := range []string{"gelu", "gelu_new", "relu"} {
+			t.Run(fmt.Sprintf("%s/%+v", act, o), func(t *testing.T) {
+				t.Logf("seed %d", i)
+				m := tinyModel(t, act)
+				gradient := o.Noise || o.Doubled
+				rows := compile(t, m, o, gradient)
+				whole := o
+				whole.WholeSequence = true
+				all := compile(t, m, whole, gradient)
+
+				r := newRandom(uint64(i))
+				feeds := tinyFeeds(m, all, r)
+				short := maps.Clone(feeds)
+				shorter := 0
+				if len(rows.Masks) != len(all.Masks) || (len(all.Masks) > 0) != (o.Dropout > 0) {
+					t.Fatalf("%d and %d masks", len(rows.Masks), len(all.Masks))
+				}
+				for k, site := range rows.Masks {
+					want := fill(site.Shape, tinyBatch, tinyTokens, func() float64 { return 0 })
+					short[site.Name] = firstRow(t, feeds[all.Masks[k].Name], want.Shape)
+					if len(want.Data) < len(feeds[site.Name].Data) {
+						shorter++
+					}
+				}
+				if o.Dropout > 0 && shorter != 3 { // attention probabilities and the two residual branches
+					t.Errorf("%d masks of the last layer are for one row, not 3", shorter)
+				}
+				u := fill(all.Forward.Outputs[0].Shape, tinyBatch, tinyTokens, r.NormFloat64)
+				wantLogits, want := backward(t, all, feeds, u)
+				gotLogits, got := backward(t, rows, short, u)
+				if d := distance(gotLogits, wantLogits); !(d <= 1e-12) {
+					t.Errorf("the logits differ by %.2g", d)
+				}
+				sameGradients(t, got, want, 1e-12)
+
+				c := m.Config
+				examples := tinyBatch
+				if o.Doubled {
+					examples *= 2
+				}
+				// Of the last layer's products, query, output and both feed-forward matrices work on one row
+				// instead of T, and so do scores and weighted values.
+				spared := (tinyTokens - 1) * examples * (2*c.HiddenSize*c.HiddenSize + 2*c.HiddenSize*c.IntermediateSize + 2*c.HiddenSize*tinyTokens)
+				if got := multiplications(all.Forward) - multiplications(rows.Forward); got != spared {
+					t.Errorf("the forward graph is spared %d multiplications, not %d", got, spared)
+				}
+				// The same again for either operand's gradient.
+				if got := multiplications(all.Backward) - multiplications(rows.Backward); got != 2*spared {
+					t.Errorf("the backward graph is spared %d multiplications, not %d", got, 2*spared)
+				}
+			})
+		}
+	}
+}
+
+// multiplications counts those of all matrix products for the tiny batch.
+func multiplications(g *graphs.Graph) int {
+	n := 0
+	for _, node := range g.Nodes {
+		a := node.Inputs[0].Shape
+		switch node.Op {
+		case "MatMul":
+			n += node.Outputs[0].Shape.Product().Mul(a[len(a)-1]).Size(tinyBatch, tinyTokens)
+		case "Gemm":
+			n += node.Outputs[0].Shape.Product().Mul(a[1-node.Attrs.Int("transA", 0)]).Size(tinyBatch, tinyTokens)
+		}
+	}
+	return n
+}
+
+// half returns the clean (0) or the noised (1) half of a doubled tensor.
+func half(x eval.Tensor, k int) eval.Tensor {
+	n := len(x.Data) / 2
+	shape := slices.Clone(x.Shape)
+	shape[0] /= 2
+	return eval.Tensor{Shape: shape, Data: x.Data[k*n:][:n]}
+}
+
+// One doubled batch is two passes: their logits, and the sum of their gradients, except that the word embedding
+// learns from the clean pass alone.
+func TestDoubledBatchIsTwoPasses(t *testing.T) {
+	for seed, dropout := range []float64{0, tinyDropout} {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprintf("dropout %v, whole %v", dropout, whole), func(t *testing.T) {
+				t.Logf("seed %d", seed)
+				m := tinyModel(t, "gelu")
+				doubled := compile(t, m, graphs.Options{Doubled: true, Dropout: dropout, WholeSequence: whole}, true)
+				clean := compile(t, m, graphs.Options{Dropout: dropout, WholeSequence: whole}, false)
+				noised := compile(t, m, graphs.Options{Noise: true, Dropout: dropout, WholeSequence: whole}, true)
+
+				r := newRandom(uint64(seed))
+				feeds := tinyFeeds(m, doubled, r)
+				u := fill(doubled.Forward.Outputs[0].Shape, tinyBatch, tinyTokens, r.NormFloat64)
+				logits, got := backward(t, doubled, feeds, u)
+
+				passes := []map[string]eval.Tensor{}
+				for k, p := range []*graphs.Program{clean, noised} {
+					own := maps.Clone(feeds)
+					for _, site := range p.Masks {
+						own[site.Name] = half(feeds[site.Name], k)
+					}
+					y, grads := backward(t, p, own, half(u, k))
+					if d := distance(half(logits, k), y); !(d <= 1e-12) {
+						t.Errorf("the logits of half %d differ by %.2g", k, d)
+					}
+					passes = append(passes, grads)
+				}
+				want := map[string]eval.Tensor{graphs.NoiseInput: passes[1][graphs.NoiseInput]}
+				for name, d := range passes[0] {
+					if want[name] = d; name != words {
+						want[name] = plus(d, 1, passes[1][name])
+					}
+				}
+				sameGradients(t, got, want, 1e-12)
+			})
+		}
+	}
+}
+
+// Without noise and with equal masks the halves of a doubled batch are the same, bit for bit.
+func TestZeroNoise(t *testing.T) {
+	for seed, dropout := range []float64{0, tinyDropout} {
+		t.Logf("seed %d", seed)
+		m := tinyModel(t, "gelu")
+		p := compile(t, m, graphs.Options{Doubled: true, Dropout: dropout}, false)
+		feeds := tinyFeeds(m, p, newRandom(uint64(seed)))
+		clear(feeds[graphs.NoiseInput].Data)
+		for _, site := range p.Masks {
+			copy(half(feeds[site.Name], 1).Data, half(feeds[site.Name], 0).Data)
+		}
+		logits := run(t, p.Forward, feeds)["logits"]
+		for i, x := range half(logits, 0).Data {
+			if y := half(logits, 1).Data[i]; math.Float64bits(x) != math.Float64bits(y) {
+				t.Errorf("dropout %v: logit %d is %v in one half and %v in the other", dropout, i, x, y)
+			}
+		}
+	}
+}
+
+// No pass changes what the graph computes: each graph is evaluated before and after.
+func TestEachPassKeepsTheLogits(t *testing.T) {
+	m := tinyModel(t, "gelu")
+	// A model without dropout markers, so that the graph can be evaluated from the first pass on.
+	plain := &graphs.Model{Config: m.Config, Graph: prepare(t, m, graphs.Options{WholeSequence: true})["dropout"], WordEmbedding: m.WordEmbedding}
+	for i, o := range []graphs.Options{{}, {WholeSequence: true}, {Noise: true}, {Doubled: true}, {Doubled: true, WholeSequence: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			t.Logf("seed %d", i)
+			feeds := tinyFeeds(m, &graphs.Program{}, newRandom(uint64(i)))
+			clear(feeds[graphs.NoiseInput].Data)
+			want := run(t, plain.Graph, feeds)["logits"]
+			passes := []string{}
+			_, err := plain.Prepare(o, func(pass string, g *graphs.Graph) {
+				passes = append(passes, pass)
+				got := run(t, g, feeds)["logits"]
+				if o.Doubled && len(got.Data) == 2*len(want.Data) { // after the noise pass: twice the same without noise
+					if d := distance(half(got, 1), want); !(d <= 1e-12) {
+						t.Errorf("after pass %s the noised half differs by %.2g", pass, d)
+					}
+					got = half(got, 0)
+				}
+				if d := distance(got, want); !(d <= 1e-12) {
+					t.Errorf("after pass %s the logits differ by %.2g", pass, d)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := strings.Join(passes, " "), "rows noise dropout gemm fold dead"; got != want {
+				t.Errorf("passes %s, not %s", got, want)
+			}
+		})
+	}
+	// With masks, from the dropout pass on.
+	for i, o := range []graphs.Options{{Dropout: tinyDropout}, {Doubled: true, Dropout: tinyDropout}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			t.Logf("seed %d", i)
+			feeds := tinyFeeds(m, compile(t, m, o, false), newRandom(uint64(i)))
+			after := prepare(t, m, o)
+			want := run(t, after["dropout"], feeds)["logits"]
+			for _, pass := range []string{"gemm", "fold", "dead"} {
+				if d := distance(run(t, after[pass], feeds)["logits"], want); !(d <= 1e-12) {
+					t.Errorf("after pass %s the logits differ by %.2g", pass, d)
+				}
+			}
+		})
+	}
+}
+
+// The passes do their work on the model: no marker, no weight product but Gemm, no shape arithmetic on literals,
+// nothing unread.
+func TestPreparedModel(t *testing.T) {
+	m := tinyModel(t, "gelu")
+	layers, gemms := m.Config.NumLayers, 0
+	for _, v := range m.Graph.Parameters {
+		if len(v.Shape) == 2 && !strings.Contains(v.Name, "embeddings") {
+			gemms++
+		}
+	}
+	for _, o := range variants {
+		after := prepare(t, m, o)["dead"]
+		n := countOps(after)
+		if n["Dropout"] != 0 || n["Gemm"] != gemms || n["MatMul"] != 2*layers { // scores and weighted values
+			t.Errorf("%+v: %v", o, n)
+		}
+		sites := 0
+		if o.Dropout > 0 {
+			sites = 3*layers + 2 // embeddings and head besides
+		}
+		if n["DequantizeLinear"] != sites {
+			t.Errorf("%+v: %d dropout sites, not %d", o, n["DequantizeLinear"], sites)
+		}
+		read := map[*graphs.Value]bool{after.Outputs[0]: true}
+		for _, node := range after.Nodes {
+			for _, v := range node.Inputs {
+				read[v] = true
+			}
+		}
+		for _, node := range after.Nodes {
+			if !slices.ContainsFunc(node.Outputs, func(v *graphs.Value) bool { return read[v] }) {
+				t.Errorf("%+v: nobody reads %s", o, node.Op)
+			}
+		}
+	}
+}
