@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestPyTorchCurves trains MiniLM for 20 steps on real data and compares each loss with what PyTorch got from the
+// same weights and batches (testdata/golden/r3f_reference.py curve).
+func TestPyTorchCurves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains MiniLM; not with -short")
+	}
+	needLibrary(t)
+	const model, data, goldens = "../../.r3f/models/minilm", "../../../shared/data/glue", "../../testdata/golden/curves"
+	for _, path := range []string{model, data} {
+		if _, err := os.Stat(path); err != nil {
+			t.Skipf("needs MiniLM (make setup) and the GLUE data: %v", err)
+		}
+	}
+	for _, c := range []struct{ task, golden, method, scope string }{
+		{"rte", "standard", "standard", "head"},
+		{"rte", "r3f", "r3f", "head"},
+		{"rte", "r4f", "r4f", "out_proj"},
+		{"rte", "r4f-head", "r4f", "head"},
+		{"cola", "standard", "standard", "head"},
+		{"sts-b", "standard", "standard", "head"},
+	} {
+		t.Run(c.task+"/"+c.golden, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			succeed(t, "train", "--model", model, "--task", c.task, "--data", data, "--method", c.method, "--r4f-scope", c.scope,
+				"--max-steps", "20", "--batch-size", "8", "--max-length", "128", "--lr", "2e-5", "--schedule", "constant", "--warmup", "0",
+				"--weight-decay", "0.01", "--dropout", "0", "--shuffle=false", "--head-init", "cosine", "--out", out)
+			got, want := losses(t, filepath.Join(out, "metrics.jsonl")), losses(t, filepath.Join(goldens, "minilm-"+c.task+"-"+c.golden+".jsonl"))
+			if len(got) != 20 || len(want) != 20 {
+				t.Fatalf("%d losses, PyTorch has %d; want 20", len(got), len(want))
+			}
+			worst := 0.0
+			for i := range want {
+				worst = max(worst, math.Abs(got[i]-want[i]))
+			}
+			if !(worst <= 2e-3) {
+				t.Errorf("losses differ by up to %.2g: %v, PyTorch %v", worst, got, want)
+			}
+			t.Logf("largest difference of 20 losses: %.2g", worst)
+		})
+	}
+}
+
+// losses reads the field "loss" of the lines that have one together with "r3f".
+func losses(t *testing.T, path string) []float64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []float64
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var line struct{ Loss, R3F *float64 }
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if line.Loss != nil && line.R3F != nil {
+			out = append(out, *line.Loss)
+		}
+	}
+	return out
+}

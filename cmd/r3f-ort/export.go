@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/r3f-ort/r3f-ort/driver"
+	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/export"
+	"github.com/r3f-ort/r3f-ort/graphs"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "export",
+		Usage: "write a run's model to a directory of its own",
+		Description: `Writes model.onnx, model.safetensors, config.json and the tokenizer's files of a run to a directory that any ONNX
+Runtime and Hugging Face transformers load: the best model the run has seen, or that of its newest checkpoint.
+
+Examples:
+   r3f-ort export --run runs/desk --out desk-model
+   r3f-ort export --run runs/desk --checkpoint newest --out desk-model --overwrite`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "run", Usage: "run `DIR`"},
+			&cli.StringFlag{Name: "out", Usage: "`DIR` to write"},
+			&cli.StringFlag{Name: "checkpoint", Value: "best", Usage: "which model: best or newest"},
+			&cli.BoolFlag{Name: "overwrite", Usage: "replace the export in --out"},
+			libraryFlag(), jsonFlag(),
+		},
+		Action: exportRun,
+	}
+}
+
+func exportRun(c *cli.Context) error {
+	run, out := c.String("run"), c.String("out")
+	if run == "" || out == "" {
+		return usagef("give --run RUN and --out DIR")
+	}
+	if err := choice(c, "checkpoint", "best", "newest"); err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
+		return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
+	}
+	var err error
+	if c.String("checkpoint") == "newest" {
+		err = exportCheckpoint(c, run, out)
+	} else {
+		err = exportBest(run, out)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := export.Read(out)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return writeResult(c.App.Writer, map[string]any{"model": out, "step": info.Step, "metrics": info.Metrics})
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: step %d %s\n", out, info.Step, metricsText(info.Metrics))
+	return err
+}
+
+// exportBest copies what the run exported when it saw its best model.
+func exportBest(run, out string) error {
+	model := filepath.Join(run, "model")
+	if _, err := os.Stat(filepath.Join(model, export.ModelFile)); errors.Is(err, fs.ErrNotExist) {
+		return usagef("exporting the best model: %w; the run has not evaluated yet: choose --checkpoint newest, or let it go on with train --resume", err)
+	}
+	return export.Copy(out, model)
+}
+
+// runConfig is what exporting a checkpoint needs of RUN/config.json.
+type runConfig struct {
+	Task      string       `json:"task"`
+	Labels    []string     `json:"labels"`
+	Model     string       `json:"model"`
+	Method    string       `json:"method"`
+	R4FScope  driver.Scope `json:"r4f_scope"`
+	MaxLength int          `json:"max_length"`
+	Seed      uint64       `json:"seed"`
+}
+
+// exportCheckpoint rebuilds the model of the newest checkpoint that verifies.
+func exportCheckpoint(c *cli.Context, run, out string) (err error) {
+	path := filepath.Join(run, "config.json")
+	var config runConfig
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, &config)
+	}
+	if err != nil {
+		return usagef("opening the run: reading %s: %w; --run wants a run directory of r3f-ort train", path, err)
+	}
+	m, tok, err := loadModel(config.Model, max(1, len(config.Labels)), config.Seed, "random")
+	if err != nil {
+		return fmt.Errorf("rebuilding the model of %s: %w", run, err)
+	}
+	engine, err := stock.New(m, stock.Options{Library: c.String("ort-library")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	step, err := driver.Restore(engine, run, driver.Options{Method: config.Method, R4FScope: config.R4FScope})
+	if err != nil {
+		return err
+	}
+	return exportEngine(engine, m, out, export.Options{
+		Task: config.Task, Method: config.Method, BaseModel: modelName(config.Model), Labels: config.Labels,
+		MaxLength: config.MaxLength, Step: step, Version: version, TokenizerFiles: tok.Files(),
+	})
+}
+
+// exportEngine writes the model that the engine holds.
+func exportEngine(e driver.Engine, m *graphs.Model, dir string, o export.Options) error {
+	weights, err := weightsOf(e)
+	if err != nil {
+		return err
+	}
+	return export.Write(dir, m, weights, o)
+}

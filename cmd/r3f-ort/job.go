@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/r3f-ort/r3f-ort/driver"
+	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/tasks"
+	"github.com/r3f-ort/r3f-ort/tokenize"
+)
+
+// trainJob is one run of train: what its flags came to.
+type trainJob struct {
+	ctx           context.Context
+	flags         *cli.Context
+	progress      *progress
+	task          tasks.Task
+	modelDir, out string
+	model         *graphs.Model
+	tokenizer     *tokenize.Tokenizer
+	maxLength     int
+	dropout       float64
+	training, dev *dataset // dev is nil where there is none
+	library       stock.Library
+	options       driver.Options
+	plan          driver.Plan
+	setupSeconds  float64
+	hashes        map[string]string // of the files that decide the result
+}
+
+// checkFlags refuses what no later step would notice.
+func (j *trainJob) checkFlags() error {
+	o, err := trainOptions(j.flags)
+	if err != nil {
+		return err
+	}
+	j.options = o
+	if j.flags.Bool("resume") && j.flags.Bool("overwrite") {
+		return usagef("--resume and --overwrite contradict each other: give one")
+	}
+	return choice(j.flags, "head-init", "random", "cosine")
+}
+
+// openTask finds the task or makes one of the files.
+func (j *trainJob) openTask() error {
+	name, file := j.flags.String("task"), j.flags.String("train")
+	var err error
+	switch {
+	case name != "" && (file != "" || j.flags.String("dev") != ""):
+		return usagef("--task names its own files: give either --task, or --train and --dev")
+	case name != "":
+		j.task, err = tasks.Lookup(name)
+	case file == "":
+		return usagef("no data: give --task NAME --data DIR, or --train FILE --dev FILE")
+	default:
+		j.task, err = tasks.FromFiles(file, j.flags.String("dev"), tasks.Options{Columns: columnsOf(j.flags), Regression: j.flags.Bool("regression")})
+	}
+	j.out = j.flags.String("out")
+	if j.out == "" {
+		j.out = filepath.Join("runs", fmt.Sprintf("%s-%s-%d", j.task.Name, j.options.Method, j.options.Seed))
+	}
+	return err
+}
+
+func columnsOf(c *cli.Context) tasks.Columns {
+	return tasks.Columns{Text: c.String("text-column"), Pair: c.String("pair-column"), Label: c.String("label-column")}
+}
+
+// openModel reads model and tokenizer, then the data they will see.
+func (j *trainJob) openModel() error {
+	var err error
+	if j.modelDir, err = modelDir(j.flags.String("model")); err != nil {
+		return err
+	}
+	head := j.flags.String("head-init")
+	if j.model, j.tokenizer, err = loadModel(j.modelDir, j.task.NumLabels(), j.options.Seed, head); err != nil {
+		return err
+	}
+	if note := initialised(j.model, head, j.options.Seed); note != "" {
+		j.progress.say("%s", note)
+	}
+	if j.dropout, err = dropoutOf(j.flags, j.model.Config); err != nil {
+		return err
+	}
+	positions := j.model.Config.MaxPositions
+	j.maxLength = min(int(j.flags.Uint("max-length")), positions)
+	load := func(split tasks.Split) (*dataset, error) {
+		d, err := loadDataset(j.ctx, j.task, j.flags.String("data"), split, j.tokenizer, j.maxLength)
+		if err == nil {
+			for _, remark := range d.remarks(split, j.maxLength, positions) {
+				j.progress.say("%s", remark)
+			}
+		}
+		return d, err
+	}
+	if j.training, err = load(tasks.Train); err != nil {
+		return err
+	}
+	if j.task.Files.Dev.Path != "" {
+		if j.dev, err = load(tasks.Dev); err != nil {
+			return err
+		}
+		j.options.Dev, j.options.Primary = j.dev.examples, j.task.Metrics[0]
+		j.options.Score = func(logits []float32, classes int, _ []driver.Example) (map[string]float64, error) {
+			return j.dev.score(j.task.Metrics, logits, classes)
+		}
+	}
+	return j.hash()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/r3f-ort/r3f-ort/driver"
+	"github.com/r3f-ort/r3f-ort/driver/loss"
+	"github.com/r3f-ort/r3f-ort/driver/optim"
+	"github.com/r3f-ort/r3f-ort/graphs"
+)
+
+// methodOptions are the driver's options that methodFlags give.
+func methodOptions(c *cli.Context) (driver.Options, error) {
+	lambda := c.Float64("lambda")
+	o := driver.Options{
+		Method: c.String("method"), Noise: driver.Noise(c.String("noise")), Epsilon: c.Float64("eps"), Lambda: &lambda,
+		StopGradient: c.Bool("stop-gradient"), RegressionTerm: loss.RegressionTerm(c.String("regression-term")),
+		DropoutMasks: driver.Masks(c.String("dropout-masks")), R4FScope: driver.Scope(c.String("r4f-scope")), Seed: c.Uint64("seed"),
+	}
+	if err := positive(c, "eps"); err != nil {
+		return o, err
+	}
+	if err := choice(c, "engine", "stock"); err != nil {
+		return o, err
+	}
+	switch p := c.String("provider"); p {
+	case "cpu":
+	case "cuda":
+		return o, environmentf("provider cuda: the stock engine computes on the processor only; leave --provider away, or give --provider cpu")
+	default:
+		return o, usagef("--provider is %q; choose cpu", p)
+	}
+	return o, o.Validate()
+}
+
+// trainOptions are the driver's options that flags give, checked.
+func trainOptions(c *cli.Context) (driver.Options, error) {
+	o, err := methodOptions(c)
+	if err != nil {
+		return o, err
+	}
+	if err := positive(c, "epochs", "batch-size", "accumulate", "lr", "max-length", "keep"); err != nil {
+		return o, err
+	}
+	warmup := c.Float64("warmup")
+	o.Epochs, o.MaxSteps = int(c.Uint("epochs")), int(c.Uint("max-steps"))
+	o.BatchSize, o.Accumulate = int(c.Uint("batch-size")), int(c.Uint("accumulate"))
+	o.LearningRate, o.Schedule, o.Warmup = c.Float64("lr"), optim.Schedule(c.String("schedule")), &warmup
+	o.AdamW = optim.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: c.Float64("weight-decay")}
+	o.Clip, o.FileOrder = c.Float64("clip"), !c.Bool("shuffle")
+	o.EvalEvery, o.CheckpointEvery, o.Keep = int(c.Uint("eval-every")), int(c.Uint("checkpoint-every")), int(c.Uint("keep"))
+	o.Resume = c.Bool("resume")
+	return o, o.Validate()
+}
+
+// dropoutOf is the drop probability: the flag's, else the model's own, else 0.1.
+func dropoutOf(c *cli.Context, config *graphs.Config) (float64, error) {
+	p := 0.1
+	if own, ok := config.Fields()["hidden_dropout_prob"].(float64); ok {
+		p = own
+	}
+	if c.IsSet("dropout") {
+		p = c.Float64("dropout")
+	}
+	if !(p >= 0 && p < 1) {
+		return 0, usagef("the drop probability is %v; give a --dropout from 0 to below 1", p)
+	}
+	return p, nil
+}

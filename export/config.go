@@ -1,0 +1,123 @@
+package export
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/r3f-ort/r3f-ort/graphs"
+)
+
+// Info is what config.json says about an export.
+type Info struct {
+	Config    *graphs.Config     // of the encoder; NumLabels is set
+	Task      string             // name of the task
+	Method    string             // fine-tuning method
+	BaseModel string             // name of the pretrained model
+	Labels    []string           // class names by index; nil for regression
+	MaxLength int                // tokens that texts are cut to
+	Step      int                // update that the weights are from
+	Metrics   map[string]float64 // scores on the dev split
+}
+
+// Regression reports whether the model predicts a number instead of a class.
+func (i Info) Regression() bool { return i.Labels == nil }
+
+// own is the "r3f_ort" object of config.json.
+type own struct {
+	Task      string             `json:"task"`
+	Method    string             `json:"method"`
+	BaseModel string             `json:"base_model"`
+	MaxLength int                `json:"max_length"`
+	Step      int                `json:"step"`
+	Metrics   map[string]float64 `json:"metrics,omitempty"`
+	Version   string             `json:"version"`
+}
+
+// The values of problem_type, which transformers chooses the loss by.
+const (
+	classification = "single_label_classification"
+	regression     = "regression"
+)
+
+// config is the base model's config.json with what fine-tuning changed.
+func (o Options) config(base *graphs.Config) ([]byte, error) {
+	names, problem := o.Labels, classification
+	if names == nil {
+		names, problem = []string{"LABEL_0"}, regression // as transformers names it
+	}
+	id2label, label2id := map[string]string{}, map[string]int{}
+	for i, name := range names {
+		id2label[strconv.Itoa(i)], label2id[name] = name, i
+	}
+	if len(label2id) != len(names) {
+		return nil, fmt.Errorf("the labels %q are not all different", names)
+	}
+	fields := base.Fields()
+	for _, key := range []string{"torch_dtype", "dtype"} { // the weights written are float32, whatever they were
+		if _, ok := fields[key]; ok {
+			fields[key] = "float32"
+		}
+	}
+	fields["architectures"] = []string{"BertForSequenceClassification"}
+	fields["id2label"], fields["label2id"], fields["num_labels"] = id2label, label2id, len(names)
+	fields["problem_type"] = problem
+	fields["r3f_ort"] = own{o.Task, o.Method, o.BaseModel, o.MaxLength, o.Step, o.Metrics, o.Version}
+	data, err := json.MarshalIndent(fields, "", "  ")
+	return append(data, '\n'), err
+}
+
+// Read reads what an export's config.json says. Errors about its content wrap graphs.ErrModel.
+func Read(dir string) (Info, error) {
+	c, err := graphs.ReadConfig(dir)
+	if err != nil {
+		return Info{}, fmt.Errorf("opening an export: %w", err)
+	}
+	info, err := parse(c)
+	if err != nil {
+		return Info{}, fmt.Errorf("opening an export: reading %s: %w: %w", filepath.Join(dir, configFile), graphs.ErrModel, err)
+	}
+	return info, nil
+}
+
+// parse checks the part of config.json that this package wrote.
+func parse(c *graphs.Config) (Info, error) {
+	raw, err := json.Marshal(c.Fields())
+	if err != nil {
+		return Info{}, err
+	}
+	var fields struct {
+		Own      *own              `json:"r3f_ort"`
+		ID2Label map[string]string `json:"id2label"`
+		Problem  string            `json:"problem_type"`
+	}
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return Info{}, err
+	}
+	o := fields.Own
+	if o == nil {
+		return Info{}, fmt.Errorf(`it has no "r3f_ort" object: this is no export of r3f-ort; give a run directory or the output of r3f-ort export`)
+	}
+	if o.MaxLength < 1 || o.MaxLength > c.MaxPositions {
+		return Info{}, fmt.Errorf("r3f_ort.max_length is %d; the model has positions for 1 to %d tokens", o.MaxLength, c.MaxPositions)
+	}
+	labels := make([]string, len(fields.ID2Label))
+	for i := range labels {
+		name, ok := fields.ID2Label[strconv.Itoa(i)]
+		if !ok || slices.Contains(labels[:i], name) {
+			return Info{}, fmt.Errorf("id2label does not give each of 0 to %d a name of its own", len(labels)-1)
+		}
+		labels[i] = name
+	}
+	switch {
+	case fields.Problem == regression && len(labels) == 1:
+		labels = nil
+	case fields.Problem != classification || len(labels) < 2:
+		return Info{}, fmt.Errorf("problem_type is %q with %d labels; want %s with one or %s with two or more", fields.Problem, len(labels), regression, classification)
+	}
+	config := *c
+	config.NumLabels = max(1, len(labels))
+	return Info{&config, o.Task, o.Method, o.BaseModel, labels, o.MaxLength, o.Step, o.Metrics}, nil
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package export
+
+import "errors"
+
+// exchange swaps two directories in one step; this system cannot.
+func exchange(_, _ string) error { return errors.ErrUnsupported }
