@@ -93,7 +93,7 @@ func (b *Builder) OpN(op string, n int, attrs Attrs, inputs ...*Value) []*Value 
 		b.fail(&UnknownOpError{Op: op, Inputs: describe(inputs)})
 		return node.Outputs
 	}
-	if err := spec.infer(node); err != nil {
+	if err := spec.shape(node); err != nil {
 		b.fail(fmt.Errorf("inferring the shape of %s(%s): %w", op, describe(inputs), err))
 		return node.Outputs
 	}

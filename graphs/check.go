@@ -26,7 +26,7 @@ func Check(g *Graph) error {
 		for range n.Outputs {
 			probe.Outputs = append(probe.Outputs, &Value{})
 		}
-		if err := spec.infer(probe); err != nil {
+		if err := spec.shape(probe); err != nil {
 			return fmt.Errorf("node %d, %s(%s): %w", i, n.Op, describe(n.Inputs), err)
 		}
 		for k, o := range n.Outputs {

@@ -48,22 +48,13 @@ func normalAxis(axis int64, rank int) (int, error) {
 }
 
 func inferSame(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	return n.set(x.DType, x.Shape)
 }
 
 func inferBroadcast(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
-	y, err := n.operand(1)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
+	y := n.Inputs[1]
 	if x.DType != y.DType {
 		return fmt.Errorf("element types %v and %v differ", x.DType, y.DType)
 	}
@@ -82,14 +73,8 @@ func inferEqual(n *Node) error {
 }
 
 func inferMatMul(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
-	y, err := n.operand(1)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
+	y := n.Inputs[1]
 	p, q := len(x.Shape), len(y.Shape)
 	if p < 2 || q < 2 {
 		return fmt.Errorf("both operands need two dimensions or more, not %v and %v", x.Shape, y.Shape)
@@ -105,14 +90,8 @@ func inferMatMul(n *Node) error {
 }
 
 func inferGemm(n *Node) error {
-	a, err := n.operand(0)
-	if err != nil {
-		return err
-	}
-	b, err := n.operand(1)
-	if err != nil {
-		return err
-	}
+	a := n.Inputs[0]
+	b := n.Inputs[1]
 	if len(a.Shape) != 2 || len(b.Shape) != 2 {
 		return fmt.Errorf("operands need two dimensions, not %v and %v", a.Shape, b.Shape)
 	}
@@ -133,10 +112,7 @@ func inferGemm(n *Node) error {
 }
 
 func inferLayerNorm(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	axis, err := normalAxis(n.Attrs.Int("axis", -1), len(x.Shape))
 	if err != nil {
 		return err
@@ -160,10 +136,7 @@ func inferLayerNorm(n *Node) error {
 }
 
 func inferReduce(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	axes, err := n.literal(1)
 	if err != nil {
 		return err
@@ -189,25 +162,16 @@ func inferReduce(n *Node) error {
 }
 
 func inferCast(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	return n.set(DType(n.Attrs.Int("to", int64(Float32))), x.Shape)
 }
 
 func inferShape(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	return n.set(Int64, StaticShape(len(x.Shape)))
 }
 
 func inferDequantize(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	return n.set(Float32, x.Shape)
 }

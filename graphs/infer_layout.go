@@ -5,14 +5,8 @@ import "fmt"
 // Shape functions of the operators that select elements or change layout.
 
 func inferGather(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
-	index, err := n.operand(1)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
+	index := n.Inputs[1]
 	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
 	if err != nil {
 		return err
@@ -28,10 +22,7 @@ func inferGather(n *Node) error {
 // inferSlice handles Slice(x, starts, ends, axes) with step 1. Bounds are literals or run-time vectors; the
 // attribute "to" then gives the resulting shape, which the builder knows symbolically.
 func inferSlice(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	if to, ok := n.Attrs["to"].(Shape); ok {
 		return n.set(x.DType, to)
 	}
@@ -66,10 +57,7 @@ func inferSlice(n *Node) error {
 
 // inferPad handles Pad(x, pads) with zeros; the attribute "to" holds the resulting shape.
 func inferPad(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	to, ok := n.Attrs["to"].(Shape)
 	if !ok || len(to) != len(x.Shape) {
 		return fmt.Errorf("the resulting shape of a padding of %v is not given", x.Shape)
@@ -78,10 +66,7 @@ func inferPad(n *Node) error {
 }
 
 func inferConcat(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
 	if err != nil {
 		return err
@@ -105,10 +90,7 @@ func inferConcat(n *Node) error {
 }
 
 func inferReshape(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	to, ok := n.Attrs["to"].(Shape)
 	if !ok || to.Product() != x.Shape.Product() {
 		return fmt.Errorf("%v does not hold the elements of %v", to, x.Shape)
@@ -117,10 +99,7 @@ func inferReshape(n *Node) error {
 }
 
 func inferExpand(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	to, ok := n.Attrs["to"].(Shape)
 	if !ok {
 		return fmt.Errorf("the resulting shape of an expansion of %v is not given", x.Shape)
@@ -141,10 +120,7 @@ func inferConstantOfShape(n *Node) error {
 }
 
 func inferTranspose(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	perm := n.Attrs.Ints("perm")
 	if !isPermutation(perm, len(x.Shape)) {
 		return fmt.Errorf("%v is not a permutation of the dimensions of %v", perm, x.Shape)
@@ -169,10 +145,7 @@ func isPermutation(perm []int64, rank int) bool {
 }
 
 func inferSqueeze(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	axes, err := n.literal(1)
 	if err != nil {
 		return err
@@ -198,10 +171,7 @@ func inferSqueeze(n *Node) error {
 }
 
 func inferUnsqueeze(n *Node) error {
-	x, err := n.operand(0)
-	if err != nil {
-		return err
-	}
+	x := n.Inputs[0]
 	axes, err := n.literal(1)
 	if err != nil {
 		return err

@@ -13,7 +13,8 @@ const Opset = 20
 // operator is what the package knows of one operator. At most one of gradient and constant is set; an
 // operator with neither may stand in a graph, but not between a parameter and the logits.
 type operator struct {
-	infer    func(*Node) error // sets DType and Shape of the outputs
+	infer    func(*Node) error // sets DType and Shape of the outputs; called through shape
+	operands int               // how many must be there, where it is more than one
 	gradient gradient          // vector-Jacobian product, nil where there is none
 	constant string            // why no gradient flows, for operators declared non-differentiable
 	emit     string            // ONNX operator name where it differs from ours
@@ -25,10 +26,10 @@ type operator struct {
 // line in graphs/eval and a case in its tests.
 var operators = map[string]operator{
 	// element-wise, two operands
-	"Add": {infer: inferBroadcast, gradient: gradAdd, rows: rowsElementwise},
-	"Sub": {infer: inferBroadcast, gradient: gradSub, rows: rowsElementwise},
-	"Mul": {infer: inferBroadcast, gradient: gradMul, rows: rowsElementwise},
-	"Div": {infer: inferBroadcast, gradient: gradDiv, rows: rowsElementwise},
+	"Add": {infer: inferBroadcast, operands: 2, gradient: gradAdd, rows: rowsElementwise},
+	"Sub": {infer: inferBroadcast, operands: 2, gradient: gradSub, rows: rowsElementwise},
+	"Mul": {infer: inferBroadcast, operands: 2, gradient: gradMul, rows: rowsElementwise},
+	"Div": {infer: inferBroadcast, operands: 2, gradient: gradDiv, rows: rowsElementwise},
 	// element-wise, one operand
 	"Neg":        {infer: inferSame, gradient: gradNeg, rows: rowsElementwise},
 	"Abs":        {infer: inferSame, gradient: gradAbs, rows: rowsElementwise},
@@ -43,37 +44,47 @@ var operators = map[string]operator{
 	"Relu":       {infer: inferSame, gradient: gradRelu, rows: rowsElementwise},
 	"Gelu":       {infer: inferSame, gradient: gradGelu, rows: rowsElementwise},
 	// matrix products
-	"MatMul": {infer: inferMatMul, gradient: gradMatMul, rows: rowsMatMul},
-	"Gemm":   {infer: inferGemm, gradient: gradGemm},
+	"MatMul": {infer: inferMatMul, operands: 2, gradient: gradMatMul, rows: rowsMatMul},
+	"Gemm":   {infer: inferGemm, operands: 2, gradient: gradGemm},
 	// normalisation and reduction
-	"LayerNormalization": {infer: inferLayerNorm, gradient: gradLayerNorm, rows: rowsFirstOperand},
+	"LayerNormalization": {infer: inferLayerNorm, operands: 2, gradient: gradLayerNorm, rows: rowsFirstOperand},
 	"Softmax":            {infer: inferSame, gradient: gradSoftmax, rows: rowsFirstOperand},
 	"LogSoftmax":         {infer: inferSame, gradient: gradLogSoftmax, rows: rowsFirstOperand},
 	"ReduceSum":          {infer: inferReduce, gradient: gradReduceSum},
 	"ReduceMean":         {infer: inferReduce, gradient: gradReduceMean},
 	// selection and layout
-	"Gather":    {infer: inferGather, gradient: gradGather},
-	"ScatterND": {infer: inferSame, constant: "appears in gradients only"},
+	"Gather":    {infer: inferGather, operands: 2, gradient: gradGather},
+	"ScatterND": {infer: inferSame, operands: 3, constant: "appears in gradients only"},
 	"Slice":     {infer: inferSlice, gradient: gradSlice},
-	"Pad":       {infer: inferPad, gradient: gradPad},
+	"Pad":       {infer: inferPad, operands: 2, gradient: gradPad},
 	"Concat":    {infer: inferConcat, gradient: gradConcat},
-	"Expand":    {infer: inferExpand, gradient: gradExpand, cheap: true},
-	"Reshape":   {infer: inferReshape, gradient: gradReshape, cheap: true, rows: rowsReshape},
+	"Expand":    {infer: inferExpand, operands: 2, gradient: gradExpand, cheap: true},
+	"Reshape":   {infer: inferReshape, operands: 2, gradient: gradReshape, cheap: true, rows: rowsReshape},
 	"Transpose": {infer: inferTranspose, gradient: gradTranspose, rows: rowsTranspose},
 	"Squeeze":   {infer: inferSqueeze, gradient: gradReshape, cheap: true},
 	"Unsqueeze": {infer: inferUnsqueeze, gradient: gradReshape, cheap: true},
 	// types, shapes and markers
-	"Equal":            {infer: inferEqual, constant: "boolean", cheap: true},
+	"Equal":            {infer: inferEqual, operands: 2, constant: "boolean", cheap: true},
 	"Cast":             {infer: inferCast, gradient: gradCast, cheap: true},
 	"Shape":            {infer: inferShape, constant: "integer", cheap: true},
 	"ConstantOfShape":  {infer: inferConstantOfShape, constant: "literal", cheap: true},
-	"DequantizeLinear": {infer: inferDequantize, constant: "integer operand", cheap: true},
+	"DequantizeLinear": {infer: inferDequantize, operands: 2, constant: "integer operand", cheap: true},
 	"StopGradient":     {infer: inferSame, constant: "stops the gradient by definition", emit: "Identity", cheap: true},
 	"Dropout":          {infer: inferSame, rows: rowsElementwise}, // marker, replaced by the dropout pass
 }
 
 // Operators returns the names of the table's operators, sorted.
 func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
+
+// shape sets DType and Shape of the node's outputs.
+func (o operator) shape(n *Node) error {
+	for i := range max(1, o.operands) {
+		if _, err := n.operand(i); err != nil {
+			return err
+		}
+	}
+	return o.infer(n)
+}
 
 // UnknownOpError reports an operator that the table does not hold.
 type UnknownOpError struct {
