@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,11 +24,13 @@ const checkpointFormat = 1
 
 // state is what a run needs besides the tensors. Sampler, noise and masks are functions of the step.
 type state struct {
-	Format    int     `json:"format"`
-	Step      int     `json:"step"` // updates done
-	Seed      uint64  `json:"seed"`
-	Best      float64 `json:"best"` // best primary metric so far
-	Evaluated bool    `json:"evaluated"`
+	Format   int                `json:"format"`
+	Step     int                `json:"step"` // updates done
+	Seed     uint64             `json:"seed"`
+	EvalDue  bool               `json:"eval_due,omitempty"`  // the evaluation of this step was interrupted
+	Metrics  map[string]float64 `json:"metrics,omitempty"`   // of the last evaluation
+	Best     map[string]float64 `json:"best,omitempty"`      // of the best evaluation so far
+	BestStep int                `json:"best_step,omitempty"` // when that was
 }
 
 // manifest lists a checkpoint's files; it is written last.
@@ -100,14 +102,19 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 	if err := errors.Join(syncDir(temporary), os.RemoveAll(final), os.Rename(temporary, final), syncDir(root)); err != nil {
 		return err
 	}
-	return r.prune(keep)
+	return r.prune(s.Step, keep)
 }
 
-// prune removes all but the newest keep checkpoints.
-func (r *Run) prune(keep int) error {
-	steps := r.steps()
-	for _, step := range steps[:max(0, len(steps)-keep)] {
-		if err := os.RemoveAll(r.checkpoint(step)); err != nil {
+// prune removes all checkpoints but the keep newest up to step. Those after it did not verify when the run was
+// resumed: left alone, they would count as the newest.
+func (r *Run) prune(step, keep int) error {
+	steps, err := r.steps()
+	if err != nil {
+		return err
+	}
+	at, _ := slices.BinarySearch(steps, step)
+	for _, old := range slices.Delete(steps, max(0, at+1-keep), at+1) {
+		if err := os.RemoveAll(r.checkpoint(old)); err != nil {
 			return err
 		}
 	}
@@ -115,36 +122,37 @@ func (r *Run) prune(keep int) error {
 }
 
 // steps lists the checkpoints' steps in ascending order.
-func (r *Run) steps() []int {
-	entries, _ := os.ReadDir(filepath.Join(r.Dir, checkpointsDir))
+func (r *Run) steps() ([]int, error) {
+	entries, err := os.ReadDir(filepath.Join(r.Dir, checkpointsDir))
+	if err != nil {
+		return nil, err
+	}
 	var out []int
 	for _, e := range entries {
-		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), stepPrefix)); err == nil && strings.HasPrefix(e.Name(), stepPrefix) {
+		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), stepPrefix)); err == nil && e.Name() == filepath.Base(r.checkpoint(n)) {
 			out = append(out, n)
 		}
 	}
-	sort.Ints(out)
-	return out
+	slices.Sort(out)
+	return out, nil
 }
 
 func (r *Run) checkpoint(step int) string {
 	return filepath.Join(r.Dir, checkpointsDir, stepPrefix+strconv.Itoa(step))
 }
 
-// newest returns the path of the newest checkpoint, or "".
-func (r *Run) newest() string {
-	if steps := r.steps(); len(steps) > 0 {
-		return r.checkpoint(steps[len(steps)-1])
-	}
-	return ""
-}
-
 // load reads the newest checkpoint that verifies into the engine. skipped lists newer ones that did not.
 func (r *Run) load(e Engine) (s state, skipped []error, err error) {
-	steps := r.steps()
-	for i := len(steps) - 1; i >= 0; i-- {
-		dir := r.checkpoint(steps[i])
-		if s, err = loadCheckpoint(dir, e); err == nil {
+	steps, err := r.steps()
+	if err != nil {
+		return state{}, nil, fmt.Errorf("looking for a %w: %w", ErrCheckpoint, err)
+	}
+	for _, step := range slices.Backward(steps) {
+		dir := r.checkpoint(step)
+		if s, err = loadCheckpoint(dir, e); err == nil && s.Step != step {
+			err = fmt.Errorf("it holds step %d", s.Step)
+		}
+		if err == nil {
 			return s, skipped, nil
 		}
 		skipped = append(skipped, fmt.Errorf("skipping %w %s: %w", ErrCheckpoint, dir, err))

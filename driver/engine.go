@@ -40,6 +40,11 @@ type NoiseGradienter interface {
 	NoiseGradient() ([]float32, error)
 }
 
+// Timer is an Engine that knows how long its graphs have run, in seconds, since it was made.
+type Timer interface {
+	GraphSeconds() float64
+}
+
 // Spec describes an engine's model.
 type Spec struct {
 	Classes    int         // K: number of logits, 1 for regression

@@ -6,13 +6,19 @@ import (
 	"slices"
 )
 
+// Forwarder runs batches forward: what Predict needs of an Engine.
+type Forwarder interface {
+	Spec() Spec
+	Forward(ctx context.Context, b *Batch) ([]float32, error)
+}
+
 // Predict returns the logits [N, K] of examples, in their order, with the engine's weights as they are.
-func Predict(ctx context.Context, e Engine, examples []Example) ([]float32, error) {
+func Predict(ctx context.Context, e Forwarder, examples []Example) ([]float32, error) {
 	spec := e.Spec()
 	order := make([]*Example, len(examples))
 	at := make(map[*Example]int, len(examples))
 	for i := range examples {
-		if err := examples[i].validate(Spec{Classes: 1, MaxTokens: spec.MaxTokens, VocabSize: spec.VocabSize}); err != nil {
+		if err := examples[i].validate(Spec{MaxTokens: spec.MaxTokens, VocabSize: spec.VocabSize}); err != nil {
 			return nil, fmt.Errorf("predicting: %w", err)
 		}
 		order[i], at[&examples[i]] = &examples[i], i
@@ -36,6 +42,6 @@ func Predict(ctx context.Context, e Engine, examples []Example) ([]float32, erro
 	return out, nil
 }
 
-// evaluateTokens is the padded size of an evaluation batch: large enough to keep processors busy, small enough
-// for activations to stay in cache.
-const evaluateTokens = 4096
+// evaluateTokens is the padded size of an evaluation batch, that of a micro-batch by default: evaluation then fits in
+// the memory that training has taken.
+const evaluateTokens = microTokens

@@ -1,6 +1,9 @@
 package driver
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Example is one encoded training or evaluation example.
 type Example struct {
@@ -11,7 +14,7 @@ type Example struct {
 	Target   float64 // regression target
 }
 
-// validate reports an example that the model cannot run.
+// validate reports an example that the model cannot run, or learn from where the number of classes is given.
 func (x *Example) validate(s Spec) error {
 	switch {
 	case len(x.InputIDs) == 0:
@@ -22,6 +25,8 @@ func (x *Example) validate(s Spec) error {
 		return fmt.Errorf("example %s has %d type ids for %d tokens", x.ID, len(x.TypeIDs), len(x.InputIDs))
 	case s.Classes > 1 && (x.Label < 0 || x.Label >= s.Classes):
 		return fmt.Errorf("example %s has label %d; the model has %d classes", x.ID, x.Label, s.Classes)
+	case s.Classes == 1 && (math.IsNaN(x.Target) || math.IsInf(x.Target, 0)):
+		return fmt.Errorf("example %s has target %v; a finite number is needed", x.ID, x.Target)
 	}
 	for _, id := range x.InputIDs {
 		if id < 0 || id >= int64(s.VocabSize) {

@@ -9,8 +9,9 @@ import (
 
 // share is one micro-batch ready to run: its examples, padded tokens, noise and masks.
 type share struct {
-	step     int // counted from 0
-	first    bool
+	step     int  // counted from 0
+	micro    int  // number of this micro-batch in its step
+	place    int  // of its first example among those of the step
 	last     bool // of its step
 	whole    int  // examples of the whole step
 	examples []*Example
@@ -21,15 +22,17 @@ type share struct {
 type feed struct {
 	ready  chan *share
 	spare  chan *share
+	cancel context.CancelFunc
 	failed error // set before ready is closed
 }
 
 // depth is the number of micro-batches in flight: one running, one waiting, one being filled.
 const depth = 3
 
-// newFeed starts preparing the steps from first up to end. Cancel ctx to stop it.
+// newFeed starts preparing the steps from first up to end. Call stop when done with it.
 func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Variant, first, end int) *feed {
-	f := &feed{ready: make(chan *share, 1), spare: make(chan *share, depth)}
+	ctx, cancel := context.WithCancel(ctx)
+	f := &feed{ready: make(chan *share, 1), spare: make(chan *share, depth), cancel: cancel}
 	for range depth {
 		f.spare <- &share{}
 	}
@@ -38,7 +41,7 @@ func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Vari
 		defer close(f.ready)
 		for step := first; step < end; step++ {
 			examples := s.at(step)
-			micro := microBatches(examples, o.microTokens(variant))
+			micro, place := microBatches(examples, o.passTokens(variant)), 0
 			for i, m := range micro {
 				var sh *share
 				select {
@@ -46,9 +49,11 @@ func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Vari
 				case <-ctx.Done():
 					return
 				}
-				sh.step, sh.whole, sh.examples = step, len(examples), m
-				sh.first, sh.last = i == 0, i == len(micro)-1
-				if f.failed = p.prepare(sh, i); f.failed != nil {
+				sh.step, sh.micro, sh.place, sh.last = step, i, place, i == len(micro)-1
+				sh.whole, sh.examples = len(examples), m
+				place += len(m)
+				if err := p.prepare(sh); err != nil {
+					f.failed = fmt.Errorf("preparing step %d: %w", step+1, err)
 					return
 				}
 				select {
@@ -62,6 +67,13 @@ func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Vari
 	return f
 }
 
+// stop ends the preparation and returns once it no longer touches the engine.
+func (f *feed) stop() {
+	f.cancel()
+	for range f.ready {
+	}
+}
+
 // preparer draws what a micro-batch needs.
 type preparer struct {
 	spec    Spec
@@ -72,8 +84,8 @@ type preparer struct {
 }
 
 // prepare pads the share's examples and draws noise and masks. Noise is keyed by (seed, step, example's place in
-// the step), masks by (seed, step, site, micro-batch).
-func (p *preparer) prepare(sh *share, micro int) error {
+// the step), so that it does not depend on the cut into micro-batches; masks by (seed, step, site, micro-batch).
+func (p *preparer) prepare(sh *share) error {
 	o := p.options
 	sh.Variant = p.variant
 	sh.fill(sh.examples, p.spec.PadID)
@@ -82,7 +94,7 @@ func (p *preparer) prepare(sh *share, micro int) error {
 		width := sh.Tokens * p.spec.HiddenSize
 		sh.Noise = resize(sh.Noise, sh.Size*width)
 		for i := range sh.Size {
-			p.stream.Reset(o.Seed, step, fmt.Sprintf("noise.%d.%d", micro, i))
+			p.stream.Reset(o.Seed, step, fmt.Sprintf("noise.%d", sh.place+i))
 			row := sh.Noise[i*width : (i+1)*width]
 			switch {
 			case !o.method.Noise:
@@ -104,7 +116,7 @@ func (p *preparer) prepare(sh *share, micro int) error {
 	for i, n := range sizes {
 		mask := resize(sh.Masks[i], n)
 		sh.Masks[i] = mask
-		p.stream.Reset(o.Seed, step, fmt.Sprintf("dropout.%d.%d", i, micro))
+		p.stream.Reset(o.Seed, step, fmt.Sprintf("dropout.%d.%d", i, sh.micro))
 		if p.variant == Doubled && o.DropoutMasks == Shared {
 			half := mask[:n/2]
 			p.stream.Mask(half, p.spec.Dropout)

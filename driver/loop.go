@@ -17,7 +17,8 @@ type StepRecord struct {
 	Epoch             float64 `json:"epoch"`
 	Loss              float64 `json:"loss"` // task_loss + λ·r3f
 	TaskLoss          float64 `json:"task_loss"`
-	R3F               float64 `json:"r3f"` // the regulariser before λ
+	R3F               float64 `json:"r3f"`                     // the regulariser before λ
+	DropoutMasks      Masks   `json:"dropout_masks,omitempty"` // of the two passes; with dropout, independent masks dominate the R3F term
 	LearningRate      float64 `json:"lr"`
 	GradientNorm      float64 `json:"grad_norm"` // before clipping
 	ExamplesPerSecond float64 `json:"examples_per_second"`
@@ -58,8 +59,9 @@ func (e *DivergedError) Unwrap() error { return ErrDiverged }
 
 // Profile is where the time of training went, in seconds summed over steps.
 type Profile struct {
-	Forward  float64 `json:"forward"`  // ONNX Runtime, forward graph, its own binding included
-	Backward float64 `json:"backward"` // ONNX Runtime, backward graph, gradient accumulation included
+	Forward  float64 `json:"forward"`  // the forward graph
+	Backward float64 `json:"backward"` // the backward graph
+	Engine   float64 `json:"engine"`   // around the graphs: binding tensors, adding gradients; 0 if the engine is no Timer
 	Wait     float64 `json:"wait"`     // for noise and masks drawn in the background
 	Loss     float64 `json:"loss"`     // objective, spectral normalisation
 	Update   float64 `json:"update"`   // gradient norm, AdamW
@@ -76,7 +78,9 @@ type loop struct {
 	dlogits   []float32
 	labels    []int
 	targets   []float64
-	whole     int // examples of the last step
+	whole     int   // examples of the last step
+	masks     Masks // as steps are recorded
+	saved     int   // step of the newest good checkpoint, 0 for none
 	profile   Profile
 }
 
@@ -101,45 +105,67 @@ func (l *loop) step(ctx context.Context, f *feed) (StepRecord, error) {
 	for last := false; !last; {
 		sh, ok := <-f.ready
 		if !ok {
-			return StepRecord{}, errors.Join(f.failed, ctx.Err(), l.head.restore())
+			return StepRecord{}, errors.Join(f.failed, l.head.restore())
 		}
 		timed(&l.profile.Wait, &clock)
 		step, l.whole, last = sh.step, sh.whole, sh.last
 		examples = append(examples, sh.examples...)
 		result, err := l.share(ctx, sh, &clock)
-		f.spare <- sh
 		if err != nil {
 			var bad *loss.NonFiniteError
 			if errors.As(err, &bad) {
-				err = l.diverged(step, "a logit", examples[len(examples)-len(sh.examples)+bad.Example:][:1])
+				err = l.diverged(step+1, "a logit", sh.examples[bad.Example:][:1])
 			}
 			return StepRecord{}, errors.Join(fmt.Errorf("training at step %d: %w", step+1, err), l.head.restore())
 		}
+		f.spare <- sh
 		sum = sum.Plus(result)
 	}
 	if err := errors.Join(l.head.restore(), l.head.backward()); err != nil {
 		return StepRecord{}, err
 	}
 	timed(&l.profile.Loss, &clock)
-	record := StepRecord{Step: step + 1, Loss: sum.Loss, TaskLoss: sum.Task, R3F: sum.Regulariser}
+	record := StepRecord{Step: step + 1, Loss: sum.Loss, TaskLoss: sum.Task, R3F: sum.Regulariser, DropoutMasks: l.masks}
 	if err := l.update(&record, examples); err != nil {
 		return record, err
 	}
 	timed(&l.profile.Update, &clock)
-	timed(&l.profile.Total, &begin)
 	record.Epoch = float64(step+1) / float64(l.plan.StepsPerEpoch)
 	record.Seconds = clock.Sub(begin).Seconds()
+	l.profile.Total += record.Seconds
 	record.ExamplesPerSecond = float64(l.whole) / record.Seconds
 	return record, nil
 }
 
+// graph adds the time since *clock to *total, less what the engine, a Timer that stood at before, spent around its
+// graphs.
+func (l *loop) graph(total *float64, before float64, clock *time.Time) {
+	spent := 0.0
+	timed(&spent, clock)
+	if t, ok := l.engine.(Timer); ok {
+		inside := t.GraphSeconds() - before
+		l.profile.Engine += spent - inside
+		spent = inside
+	}
+	*total += spent
+}
+
+// graphSeconds is where the engine's Timer stands.
+func (l *loop) graphSeconds() float64 {
+	if t, ok := l.engine.(Timer); ok {
+		return t.GraphSeconds()
+	}
+	return 0
+}
+
 // share runs one micro-batch forward and backward.
 func (l *loop) share(ctx context.Context, sh *share, clock *time.Time) (loss.Result, error) {
+	before := l.graphSeconds()
 	logits, err := l.engine.Forward(ctx, &sh.Batch)
 	if err != nil {
 		return loss.Result{}, err
 	}
-	timed(&l.profile.Forward, clock)
+	l.graph(&l.profile.Forward, before, clock)
 	l.labels, l.targets = l.labels[:0], l.targets[:0]
 	for _, x := range sh.examples {
 		l.labels, l.targets = append(l.labels, x.Label), append(l.targets, x.Target)
@@ -150,8 +176,9 @@ func (l *loop) share(ctx context.Context, sh *share, clock *time.Time) (loss.Res
 		return result, err
 	}
 	timed(&l.profile.Loss, clock)
+	before = l.graphSeconds()
 	err = l.engine.Backward(ctx, l.dlogits)
-	timed(&l.profile.Backward, clock)
+	l.graph(&l.profile.Backward, before, clock)
 	return result, err
 }
 
@@ -161,8 +188,13 @@ func (l *loop) update(r *StepRecord, examples []*Example) error {
 	if err != nil {
 		return err
 	}
-	if math.IsNaN(norm) || math.IsInf(norm, 0) || math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
-		return l.diverged(r.Step-1, "the gradient", examples)
+	for _, c := range []struct {
+		quantity string
+		value    float64
+	}{{"the loss", r.Loss}, {"the gradient", norm}} {
+		if math.IsNaN(c.value) || math.IsInf(c.value, 0) {
+			return l.diverged(r.Step, c.quantity, examples)
+		}
 	}
 	o := l.options
 	factor := o.Schedule.Factor(r.Step, l.plan.Steps, l.plan.Warmup)
@@ -171,12 +203,12 @@ func (l *loop) update(r *StepRecord, examples []*Example) error {
 }
 
 func (l *loop) diverged(step int, quantity string, examples []*Example) error {
-	e := &DivergedError{Step: step + 1, Quantity: quantity}
+	e := &DivergedError{Step: step, Quantity: quantity}
 	for _, x := range examples {
 		e.Examples = append(e.Examples, x.ID)
 	}
-	if l.options.Run != nil {
-		e.Checkpoint = l.options.Run.newest()
+	if l.saved > 0 {
+		e.Checkpoint = l.options.Run.checkpoint(l.saved)
 	}
 	return e
 }

@@ -1,7 +1,9 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/r3f-ort/r3f-ort/driver/loss"
@@ -78,7 +80,7 @@ type Options struct {
 	OnStart func(Plan) error       // before the first step
 	OnStep  func(StepRecord) error // after each update
 	OnEval  func(EvalRecord) error // after each evaluation
-	OnBest  func(EvalRecord) error // after an evaluation that is the best so far, with the engine holding that model
+	OnBest  func(EvalRecord) error // the engine holds the best model so far, R4F's head normalised: after an evaluation, or without Dev and Score at the end
 
 	method loss.Method
 }
@@ -99,7 +101,7 @@ func (o Options) withDefaults() (*Options, error) {
 	def(&o.Epochs, 3)
 	def(&o.BatchSize, 16)
 	def(&o.Accumulate, 1)
-	def(&o.MicroTokens, 2048)
+	def(&o.MicroTokens, microTokens)
 	def(&o.Keep, 1)
 	if o.Method == "" {
 		o.Method = "r3f"
@@ -131,6 +133,12 @@ func (o Options) withDefaults() (*Options, error) {
 	return &o, o.check()
 }
 
+// Validate reports the first bad option as an *OptionError, as Train would.
+func (o Options) Validate() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func (o *Options) check() error {
@@ -150,19 +158,28 @@ func (o *Options) check() error {
 		{"accumulate", float64(o.Accumulate), o.Accumulate > 0, "at least 1"},
 		{"eps", o.Epsilon, o.Epsilon >= 0 && o.Epsilon < 1e6, "0 or more"},
 		{"lambda", *o.Lambda, *o.Lambda >= 0 && *o.Lambda < 1e12, "0 or more"},
-		{"lr", o.LearningRate, o.LearningRate > 0 && o.LearningRate < 1e6, "above 0"},
-		{"warmup", *o.Warmup, *o.Warmup >= 0 && *o.Warmup < 1e12, "a share below 1 or a number of steps"},
+		{"lr", o.LearningRate, o.LearningRate > 0 && !math.IsInf(o.LearningRate, 1), "a number above 0"},
 		{"clip", o.Clip, o.Clip >= 0 && o.Clip < 1e12, "0 (none) or more"},
+		{"micro-tokens", float64(o.MicroTokens), o.MicroTokens > 0, "at least 1"},
+		{"eval-every", float64(o.EvalEvery), o.EvalEvery >= 0, "0 (at epochs' ends) or more"},
+		{"checkpoint-every", float64(o.CheckpointEvery), o.CheckpointEvery >= 0, "0 (at epochs' ends) or more"},
+		{"keep", float64(o.Keep), o.Keep > 0, "at least 1"},
 	} {
 		if !c.ok {
 			return optionError(c.name, fmt.Errorf("is %v; give %s", c.value, c.want))
 		}
+	}
+	if _, err := optim.WarmupSteps(*o.Warmup, 1); err != nil {
+		return optionError("warmup", err)
 	}
 	if _, err := optim.ParseSchedule(string(o.Schedule)); err != nil {
 		return optionError("schedule", err)
 	}
 	if err := o.AdamW.Validate(); err != nil {
 		return optionError("adamw", err)
+	}
+	if o.scored() && o.Primary == "" {
+		return optionError("primary", errors.New("is empty; name the metric that marks the best model"))
 	}
 	return firstError(
 		oneOf("noise", o.Noise, Uniform, Normal),
@@ -208,8 +225,11 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// microTokens is the budget of a micro-batch in padded tokens of one pass.
-func (o *Options) microTokens(v Variant) int {
+// microTokens is the default size of a micro-batch in padded tokens, both passes counted.
+const microTokens = 2048
+
+// passTokens is the budget of a micro-batch in padded tokens of one pass.
+func (o *Options) passTokens(v Variant) int {
 	if v == Doubled {
 		return o.MicroTokens / 2
 	}

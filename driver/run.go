@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -59,8 +58,8 @@ func OpenRun(dir string, mode Mode, config map[string]any) (*Run, error) {
 	case mode == Create && len(entries) > 0:
 		return nil, fmt.Errorf("opening %w %s: it exists and is not empty; continue it with --resume, replace it with --overwrite, or choose another --out", ErrRun, dir)
 	case mode == Overwrite && len(entries) > 0:
-		if !ours(entries) {
-			return nil, fmt.Errorf("overwriting %w %s: it holds files that no run wrote; remove it yourself or choose another --out", ErrRun, dir)
+		if name := foreign(entries); name != "" {
+			return nil, fmt.Errorf("overwriting %w %s: it holds %s, which no run wrote; remove it yourself or choose another --out", ErrRun, dir, name)
 		}
 		for _, name := range []string{configFile, metricsFile, checkpointsDir, modelDir} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -85,18 +84,18 @@ func OpenRun(dir string, mode Mode, config map[string]any) (*Run, error) {
 	return r, nil
 }
 
-// ours reports whether everything in a directory looks like a run's.
-func ours(entries []os.DirEntry) bool {
+// foreign returns the name of an entry that is not a run's nor hidden, or "".
+func foreign(entries []os.DirEntry) string {
 	for _, e := range entries {
 		switch name := e.Name(); name {
 		case configFile, metricsFile, checkpointsDir, modelDir:
 		default:
 			if !strings.HasPrefix(name, ".") {
-				return false
+				return name
 			}
 		}
 	}
-	return true
+	return ""
 }
 
 // compare refuses to resume under another configuration, naming what differs.
@@ -155,24 +154,24 @@ func (r *Run) record(line any) error {
 	return nil
 }
 
-// truncate drops metrics of steps after step, and a torn last line, so that a resumed run repeats none.
-func (r *Run) truncate(step int) error {
+// truncate drops metrics of steps after step, of step's evaluation where that is due, and a torn last line, so that
+// a resumed run repeats none.
+func (r *Run) truncate(step int, evalDue bool) error {
 	path := filepath.Join(r.Dir, metricsFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("truncating metrics: %w", err)
 	}
 	keep := 0
-	scan := bufio.NewScanner(bytes.NewReader(data))
-	scan.Buffer(nil, 1<<24)
-	for scan.Scan() {
-		var line struct{ Step int }
-		if json.Unmarshal(scan.Bytes(), &line) != nil || line.Step > step {
+	for line := range bytes.Lines(data) {
+		var record EvalRecord // or a StepRecord, without a split
+		if !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &record) != nil ||
+			record.Step > step || evalDue && record.Step == step && record.Split != "" {
 			break
 		}
-		keep += len(scan.Bytes()) + 1
+		keep += len(line)
 	}
-	if err := r.metrics.Truncate(int64(min(keep, len(data)))); err != nil {
+	if err := r.metrics.Truncate(int64(keep)); err != nil {
 		return fmt.Errorf("truncating metrics: %w", err)
 	}
 	return nil

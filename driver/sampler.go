@@ -21,7 +21,7 @@ type sampler struct {
 // examples of similar length and carry 2–4 % padding, while the order of batches stays random.
 const bucketBatches = 50
 
-// stepsPerEpoch is the number of batches that cover every example once, the last one possibly smaller.
+// stepsPerEpoch is the number of batches that cover every example once, one of them possibly smaller.
 func (s *sampler) stepsPerEpoch() int { return (len(s.examples) + s.batch - 1) / s.batch }
 
 // at returns the examples of a step, counted from 0.
@@ -55,9 +55,18 @@ func (s *sampler) planEpoch(epoch int) [][]int {
 		batches = slices.AppendSeq(batches, slices.Chunk(bucket, s.batch))
 	}
 	out := make([][]int, len(batches))
+	longest, length := 0, 0
 	for i, k := range rng.New(s.seed, uint64(epoch), "batches").Perm(len(batches)) {
 		out[i] = batches[k]
+		for _, x := range out[i] {
+			if n := len(s.examples[x].InputIDs); n > length {
+				longest, length = i, n
+			}
+		}
 	}
+	// The batch with the longest example goes first: what memory a run needs it takes at once, in pieces that all
+	// later tensors fit in.
+	out[0], out[longest] = out[longest], out[0]
 	return out
 }
 

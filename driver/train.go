@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/r3f-ort/r3f-ort/driver/optim"
@@ -16,10 +18,10 @@ type Result struct {
 	Steps       int                `json:"steps"`
 	Last        StepRecord         `json:"last"`
 	Metrics     map[string]float64 `json:"metrics"`   // of the last evaluation
-	Best        map[string]float64 `json:"best"`      // of the best evaluation by Options.Primary, of this process
-	BestStep    int                `json:"best_step"` // 0: none in this process
-	Seconds     float64            `json:"seconds"`   // of all steps, evaluation and checkpoints not counted
-	Examples    int                `json:"examples"`  // trained on, repetitions counted
+	Best        map[string]float64 `json:"best"`      // of the best evaluation by Options.Primary, a resumed run's earlier ones included
+	BestStep    int                `json:"best_step"` // 0: none
+	Seconds     float64            `json:"seconds"`   // of this process's steps, evaluation and checkpoints not counted
+	Examples    int                `json:"examples"`  // trained on by this process, repetitions counted
 	Profile     Profile            `json:"profile"`
 	Interrupted bool               `json:"interrupted"` // ctx was cancelled; the last step was finished
 	Skipped     []string           `json:"skipped,omitempty"`
@@ -35,28 +37,27 @@ func Train(ctx context.Context, e Engine, examples iter.Seq2[Example, error], op
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{options: o, best: math.Inf(-1), result: &Result{}}
-	if err := t.setUp(e, examples); err != nil {
+	t := &trainer{loop: loop{engine: e, options: o}, state: state{Seed: o.Seed}, result: &Result{}}
+	if err := t.setUp(examples); err != nil {
 		return nil, fmt.Errorf("setting up training: %w", err)
 	}
 	err = t.run(ctx)
-	t.result.Profile = t.profile
-	return t.result, err
+	r, s := t.result, &t.state
+	r.Steps, r.Metrics, r.Best, r.BestStep, r.Profile = s.Step, s.Metrics, s.Best, s.BestStep, t.profile
+	return r, err
 }
 
 // trainer is one run.
 type trainer struct {
 	loop
-	options *Options
 	sampler *sampler
 	variant Variant
-	state   state
-	best    float64
+	state   state // after the last finished step
 	result  *Result
 }
 
-func (t *trainer) setUp(e Engine, examples iter.Seq2[Example, error]) error {
-	o, spec := t.options, e.Spec()
+func (t *trainer) setUp(examples iter.Seq2[Example, error]) error {
+	o, spec := t.options, t.engine.Spec()
 	t.sampler = &sampler{batch: o.BatchSize * o.Accumulate, shuffle: !o.FileOrder, seed: o.Seed}
 	for x, err := range examples {
 		if err == nil {
@@ -77,15 +78,18 @@ func (t *trainer) setUp(e Engine, examples iter.Seq2[Example, error]) error {
 	}
 	warmup, err := optim.WarmupSteps(*o.Warmup, steps)
 	if err != nil {
-		return optionError("warmup", err)
+		return err
 	}
-	plan := Plan{Examples: len(t.sampler.examples), StepsPerEpoch: per, Steps: steps, Warmup: warmup}
-	t.loop = loop{engine: e, options: o, objective: o.objective(spec.Classes), plan: plan}
+	t.plan = Plan{Examples: len(t.sampler.examples), StepsPerEpoch: per, Steps: steps, Warmup: warmup}
+	t.objective = o.objective(spec.Classes)
 	t.variant = Clean
 	if t.objective.Passes() == 2 {
 		t.variant = Doubled
+		if spec.Dropout > 0 {
+			t.masks = o.DropoutMasks
+		}
 	}
-	if t.head, err = newSpectralHead(e, o); err != nil {
+	if t.head, err = newSpectralHead(t.engine, o); err != nil {
 		return err
 	}
 	if o.Resume && o.Run != nil {
@@ -103,14 +107,13 @@ func (t *trainer) resume() error {
 	if err != nil {
 		return err
 	}
-	if s.Step > 0 && s.Seed != t.options.Seed {
-		return fmt.Errorf("the checkpoint was made with seed %d, not %d", s.Seed, t.options.Seed)
+	if s.Step > 0 {
+		if s.Seed != t.state.Seed {
+			return fmt.Errorf("the checkpoint was made with seed %d, not %d", s.Seed, t.state.Seed)
+		}
+		t.state, t.plan.FirstStep, t.saved = s, s.Step, s.Step
 	}
-	t.state, t.plan.FirstStep = s, s.Step
-	if s.Evaluated {
-		t.best = s.Best
-	}
-	return t.options.Run.truncate(s.Step)
+	return t.options.Run.truncate(s.Step, s.EvalDue)
 }
 
 // run is the loop over steps.
@@ -124,32 +127,50 @@ func (t *trainer) run(ctx context.Context) error {
 	if _, err := t.engine.MaskSizes(t.variant, 1, 1); err != nil { // compiles before the clock starts
 		return err
 	}
-	working, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
+	if t.state.EvalDue && o.scored() {
+		if err := t.score(ctx); err != nil {
+			return err
+		}
+	}
+	working := context.WithoutCancel(ctx)
 	f := newFeed(working, t.engine, t.sampler, o, t.variant, t.plan.FirstStep, t.plan.Steps)
-	for done := t.plan.FirstStep; done < t.plan.Steps; {
+	defer f.stop()
+	for t.state.Step < t.plan.Steps && ctx.Err() == nil {
 		record, err := t.step(working, f)
 		if err != nil {
 			return err
 		}
-		done = record.Step
-		t.result.Steps, t.result.Last = done, record
+		t.state.Step = record.Step
+		t.result.Last = record
 		t.result.Seconds += record.Seconds
 		t.result.Examples += t.whole
 		if err := t.after(ctx, record); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
-			t.result.Interrupted = true
-			return t.checkpoint(done)
-		}
 	}
-	return nil
+	if t.result.Interrupted = ctx.Err() != nil; t.result.Interrupted {
+		return t.checkpoint()
+	}
+	return t.last()
+}
+
+// scored reports whether the model is evaluated on dev examples.
+func (o *Options) scored() bool { return len(o.Dev) > 0 && o.Score != nil }
+
+// last hands the final model to OnBest where no evaluation did.
+func (t *trainer) last() error {
+	if t.options.scored() || t.options.OnBest == nil {
+		return nil
+	}
+	if err := t.head.normalise(); err != nil {
+		return err
+	}
+	return errors.Join(t.options.OnBest(EvalRecord{Step: t.plan.Steps, Best: true}), t.head.restore())
 }
 
 // after records a step, and evaluates and saves where one is due.
 func (t *trainer) after(ctx context.Context, record StepRecord) error {
-	o, done := t.options, record.Step
+	o, done := t.options, t.state.Step
 	if err := o.Run.record(record); err != nil {
 		return err
 	}
@@ -159,21 +180,30 @@ func (t *trainer) after(ctx context.Context, record StepRecord) error {
 		}
 	}
 	epochEnd := done%t.plan.StepsPerEpoch == 0 || done == t.plan.Steps
-	if len(o.Dev) > 0 && o.Score != nil && (epochEnd || (o.EvalEvery > 0 && done%o.EvalEvery == 0)) {
-		if err := t.evaluate(ctx, done); err != nil && ctx.Err() == nil {
+	if o.scored() && (epochEnd || (o.EvalEvery > 0 && done%o.EvalEvery == 0)) {
+		if err := t.score(ctx); err != nil {
 			return err
 		}
 	}
 	if epochEnd || (o.CheckpointEvery > 0 && done%o.CheckpointEvery == 0) {
-		return t.checkpoint(done)
+		return t.checkpoint()
 	}
 	return nil
 }
 
+// score evaluates; where ctx ends meanwhile, the evaluation stays due for the run that resumes.
+func (t *trainer) score(ctx context.Context) error {
+	err := t.evaluate(ctx)
+	if t.state.EvalDue = ctx.Err() != nil && errors.Is(err, ctx.Err()); t.state.EvalDue {
+		return nil
+	}
+	return err
+}
+
 // evaluate scores the dev examples and remembers the best model.
-func (t *trainer) evaluate(ctx context.Context, step int) error {
+func (t *trainer) evaluate(ctx context.Context) error {
 	begin := time.Now()
-	o := t.options
+	o, step := t.options, t.state.Step
 	if err := t.head.normalise(); err != nil {
 		return err
 	}
@@ -188,15 +218,19 @@ func (t *trainer) evaluate(ctx context.Context, step int) error {
 		}
 		r := EvalRecord{Step: step, Split: "dev", Metrics: metrics, Seconds: time.Since(begin).Seconds()}
 		score, ok := metrics[o.Primary]
-		if r.Best = ok && score > t.best; r.Best {
-			t.best, t.result.Best, t.result.BestStep = score, metrics, step
+		if !ok {
+			return fmt.Errorf("scoring at step %d: among %v is no %q, the metric that marks the best model", step, slices.Sorted(maps.Keys(metrics)), o.Primary)
+		}
+		best, evaluated := t.state.Best[o.Primary]
+		if r.Best = score > best || !evaluated && !math.IsNaN(score); r.Best {
+			t.state.Best, t.state.BestStep = metrics, step
 			if o.OnBest != nil {
 				if err := o.OnBest(r); err != nil {
 					return err
 				}
 			}
 		}
-		t.result.Metrics = metrics
+		t.state.Metrics = metrics
 		if err := o.Run.record(r); err != nil {
 			return err
 		}
@@ -208,14 +242,14 @@ func (t *trainer) evaluate(ctx context.Context, step int) error {
 	return errors.Join(err, t.head.restore())
 }
 
-// checkpoint saves the run where it has a directory.
-func (t *trainer) checkpoint(step int) error {
-	if t.options.Run == nil {
+// checkpoint saves the run where it has a directory, unless that was the last thing done.
+func (t *trainer) checkpoint() error {
+	if t.options.Run == nil || t.saved == t.state.Step {
 		return nil
 	}
-	s := state{Step: step, Seed: t.options.Seed}
-	if !math.IsInf(t.best, -1) {
-		s.Best, s.Evaluated = t.best, true
+	if err := t.options.Run.save(t.engine, t.state, t.options.Keep); err != nil {
+		return err
 	}
-	return t.options.Run.save(t.engine, s, t.options.Keep)
+	t.saved = t.state.Step
+	return nil
 }

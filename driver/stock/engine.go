@@ -62,6 +62,9 @@ func New(m *graphs.Model, o Options) (*Engine, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.NumCPU()
 	}
+	if !(o.Dropout >= 0 && o.Dropout < 1) {
+		return nil, &driver.OptionError{Option: "dropout", Err: fmt.Errorf("is %v; give a probability of at least 0 and below 1", o.Dropout)}
+	}
 	library, err := OpenLibrary(o.Library)
 	if err != nil {
 		return nil, err
@@ -79,8 +82,15 @@ func (e *Engine) allocate() error {
 	e.spec = driver.Spec{Classes: c.NumLabels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions,
 		PadID: int64(c.PadTokenID), Dropout: e.options.Dropout, Head: e.model.Head}
 	total := 0
-	for _, w := range e.model.Weights {
+	parameters := e.model.Graph.Parameters
+	for i, w := range e.model.Weights {
+		if i >= len(parameters) || w.Name != parameters[i].Name || len(w.Data) != parameters[i].Shape.Product().Coef {
+			return fmt.Errorf("weight %q with %d elements is not the graph's parameter %d", w.Name, len(w.Data), i)
+		}
 		total += aligned(len(w.Data))
+	}
+	if len(e.model.Weights) != len(parameters) {
+		return fmt.Errorf("the model has %d weights for %d parameters; graphs.Load reads them", len(e.model.Weights), len(parameters))
 	}
 	for k := range e.slabs {
 		s, err := newSlab(total)
@@ -115,13 +125,30 @@ func (e *Engine) allocate() error {
 	return nil
 }
 
-// Library returns the library the engine runs on.
-func (e *Engine) Library() Library { return *e.library }
+// Library describes the library the engine runs on, which stays the engine's to close.
+func (e *Engine) Library() Library {
+	return Library{Path: e.library.Path, Version: e.library.Version}
+}
+
+// GraphSeconds returns how long ONNX Runtime has run the engine's graphs.
+func (e *Engine) GraphSeconds() float64 {
+	e.compiling.Lock()
+	defer e.compiling.Unlock()
+	total := 0.0
+	for _, p := range e.programs {
+		for _, s := range []*session{p.forward, p.backward} {
+			if s != nil {
+				total += s.seconds
+			}
+		}
+	}
+	return total
+}
 
 // Spec describes the model.
 func (e *Engine) Spec() driver.Spec { return e.spec }
 
-// Close releases sessions, tensors, memory and the library.
+// Close releases sessions, tensors, memory and the library. Closing twice is harmless.
 func (e *Engine) Close() error {
 	var errs []error
 	e.drop()
@@ -137,9 +164,5 @@ func (e *Engine) Close() error {
 		errs = append(errs, s.close())
 	}
 	e.programs, e.order, e.tensors = nil, nil, nil
-	if e.library != nil {
-		errs = append(errs, e.library.Close())
-		e.library = nil
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, e.library.Close())...)
 }

@@ -25,6 +25,7 @@ var environment struct {
 type Library struct {
 	Path    string // file that was loaded
 	Version string // as the library reports it
+	open    bool   // this value counts as a user
 }
 
 // OpenLibrary loads the library at path, or the one ortlib.Find finds where path is empty, and sets up one
@@ -41,17 +42,20 @@ func OpenLibrary(path string) (*Library, error) {
 			return nil, fmt.Errorf("%w: opening %s: the process already uses %s; close it first", ErrLibrary, path, environment.path)
 		}
 		environment.users++
-		return &Library{Path: path, Version: ort.GetVersion()}, nil
+		return &Library{Path: path, Version: ort.GetVersion(), open: true}, nil
 	}
 	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
+		if v, ok := ortlib.FileVersion(path); ok {
+			err = errors.Join(err, ortlib.Require(path, v, ortlib.MinStock))
+		}
 		return nil, fmt.Errorf("%w: loading %s: %w; version %s or newer is needed, `make setup` installs one", ErrLibrary, path, err, ortlib.MinStock)
 	}
 	if err := shareArena(); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: setting up the shared arena of %s: %w", ErrLibrary, path, err), ort.DestroyEnvironment())
 	}
 	environment.path, environment.users = path, 1
-	return &Library{Path: path, Version: ort.GetVersion()}, nil
+	return &Library{Path: path, Version: ort.GetVersion(), open: true}, nil
 }
 
 // shareArena registers one allocator for all sessions. It grows by what is asked for, not to the next power of
@@ -70,10 +74,14 @@ func shareArena() error {
 	return ort.CreateAndRegisterAllocator(info, config)
 }
 
-// Close gives the library up; the last user unloads it.
+// Close gives the library up; the last user unloads it. Closing twice is harmless.
 func (l *Library) Close() error {
 	environment.Lock()
 	defer environment.Unlock()
+	if !l.open {
+		return nil
+	}
+	l.open = false
 	if environment.users--; environment.users > 0 {
 		return nil
 	}

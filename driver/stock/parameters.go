@@ -113,6 +113,14 @@ func (e *Engine) Write(kind driver.Kind, name string, src []float32) error {
 	if err != nil {
 		return err
 	}
+	if kind == driver.Gradient && !e.filled { // what the other dense gradients hold is of an earlier step
+		for _, other := range e.order {
+			if other.touched == nil {
+				clear(other.data[driver.Gradient])
+			}
+		}
+		e.filled = true
+	}
 	copy(t.data[kind], src)
 	if t.touched == nil {
 		return nil
@@ -120,7 +128,6 @@ func (e *Engine) Write(kind driver.Kind, name string, src []float32) error {
 	switch width := t.Shape[1]; kind {
 	case driver.Gradient:
 		t.touched = optim.NonZeroRows(width, src)
-		e.filled = true
 	case driver.FirstMoment, driver.SecondMoment:
 		t.ever = optim.NonZeroRows(width, t.data[driver.FirstMoment], t.data[driver.SecondMoment])
 	}

@@ -54,6 +54,9 @@ func (p *Predictor) Classes() int { return p.classes }
 
 // Logits runs one padded batch, tensors [size, tokens] row-major, and returns logits [size, K].
 func (p *Predictor) Logits(ids, mask, types []int64, size, tokens int) ([]float32, error) {
+	if p.session == nil {
+		return nil, fmt.Errorf("predicting: the predictor is closed")
+	}
 	var inputs []ort.Value
 	defer func() {
 		for _, v := range inputs {
@@ -87,11 +90,12 @@ func (p *Predictor) Logits(ids, mask, types []int64, size, tokens int) ([]float3
 	return logits, nil
 }
 
-// Close releases the session and the library.
+// Close releases the session and the library. Closing twice is harmless.
 func (p *Predictor) Close() error {
 	var err error
 	if p.session != nil {
 		err = p.session.Destroy()
+		p.session = nil
 	}
 	return errors.Join(err, p.library.Close())
 }

@@ -14,7 +14,6 @@ type program struct {
 	masks             []*graphs.Value
 	dense             []string
 	rows              []graphs.RowTable
-	noiseGradient     bool
 }
 
 // program returns the variant's sessions, compiling them at first use.
@@ -23,6 +22,9 @@ func (e *Engine) program(v driver.Variant) (*program, error) {
 	defer e.compiling.Unlock()
 	if p := e.programs[v]; p != nil {
 		return p, nil
+	}
+	if e.programs == nil {
+		return nil, fmt.Errorf("running the %v graph: the engine is closed", variantNames[v])
 	}
 	p, err := e.compile(v)
 	if err != nil {
@@ -57,7 +59,7 @@ func (e *Engine) compile(v driver.Variant) (*program, error) {
 	if err != nil {
 		return nil, errors.Join(err, forward.Destroy())
 	}
-	return &program{forward: forward, backward: backward, masks: compiled.Masks, dense: compiled.Dense, rows: compiled.RowTables, noiseGradient: compiled.NoiseGradient}, nil
+	return &program{forward: forward, backward: backward, masks: compiled.Masks, dense: compiled.Dense, rows: compiled.RowTables}, nil
 }
 
 func (p *program) close() error {
@@ -72,9 +74,6 @@ func (p *program) close() error {
 
 // MaskSizes returns the bytes of each dropout site's mask for a batch, in site order.
 func (e *Engine) MaskSizes(v driver.Variant, size, tokens int) ([]int, error) {
-	if v == driver.Evaluate || e.options.Dropout == 0 {
-		return nil, nil
-	}
 	p, err := e.program(v)
 	if err != nil {
 		return nil, err

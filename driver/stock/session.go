@@ -3,6 +3,7 @@ package stock
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -14,6 +15,7 @@ type session struct {
 	*ort.DynamicAdvancedSession
 	graph           *graphs.Graph
 	inputs, outputs []ort.Value // in the graph's order; parameters follow the inputs
+	seconds         float64     // spent running
 }
 
 // newSession loads a graph. Parameters are inputs, in the graph's order after its own inputs.
@@ -65,6 +67,8 @@ func sessionOptions(o Options) (*ort.SessionOptions, error) {
 
 // run executes the session on s.inputs and s.outputs.
 func (s *session) run() error {
+	begin := time.Now()
+	defer func() { s.seconds += time.Since(begin).Seconds() }()
 	if err := s.Run(s.inputs, s.outputs); err != nil {
 		return fmt.Errorf("running graph %s: %w", s.graph.Name, err)
 	}

@@ -21,6 +21,9 @@ func (e *Engine) Forward(ctx context.Context, b *driver.Batch) ([]float32, error
 	if err != nil {
 		return nil, err
 	}
+	if err := e.check(b, p); err != nil {
+		return nil, fmt.Errorf("running the %v graph: %w", variantNames[b.Variant], err)
+	}
 	e.drop()
 	e.batch = b
 	outputs := p.forward.graph.Outputs
@@ -44,6 +47,22 @@ func (e *Engine) Forward(ctx context.Context, b *driver.Batch) ([]float32, error
 	}
 	e.pending = p
 	return e.logits, nil
+}
+
+// check reports what of a batch would not make a tensor, or would reach beyond a table.
+func (e *Engine) check(b *driver.Batch, p *program) error {
+	if b.Size < 1 || b.Tokens < 1 || b.Tokens > e.spec.MaxTokens {
+		return fmt.Errorf("the batch is %d × %d; the model takes 1 to %d tokens", b.Size, b.Tokens, e.spec.MaxTokens)
+	}
+	if p.backward != nil && len(b.Masks) != len(p.masks) {
+		return fmt.Errorf("the batch has %d dropout masks; the model has %d sites", len(b.Masks), len(p.masks))
+	}
+	for i, id := range b.InputIDs {
+		if id < 0 || id >= int64(e.spec.VocabSize) {
+			return fmt.Errorf("input id %d at %d is outside the vocabulary of %d", id, i, e.spec.VocabSize)
+		}
+	}
+	return nil
 }
 
 // Backward runs the backward graph of the last Forward and adds its gradients to the engine's.
@@ -135,9 +154,7 @@ func (e *Engine) accumulate(p *program, r *received) {
 			t.scatter(r.indices[table.Indices[i]], r.floats[table.Rows[i]])
 		}
 	}
-	if p.noiseGradient {
-		e.noise = append(e.noise[:0], r.floats["d."+graphs.NoiseInput]...)
-	}
+	e.noise = append(e.noise[:0], r.floats["d."+graphs.NoiseInput]...) // none, if this variant has no noise gradient
 }
 
 // NoiseGradient returns ∂L/∂noise of the last Backward.
@@ -206,7 +223,7 @@ func (e *Engine) batchValue(v *graphs.Value) (ort.Value, error) {
 	}
 	var site int
 	if _, err := fmt.Sscanf(v.Name, graphs.MaskPrefix+"%d", &site); err != nil || site >= len(b.Masks) {
-		return nil, fmt.Errorf("binding input %q: the batch has %d dropout masks and no tensor of that name", v.Name, len(b.Masks))
+		return nil, fmt.Errorf("binding input %q: the batch has no tensor of that name", v.Name)
 	}
 	return tensorOf(e, v, b.Masks[site])
 }
