@@ -76,8 +76,8 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 			prefix string
 			into   *[]safetensors.Tensor
 		}{{Value, "", &weights}, {FirstMoment, "m.", &moments}, {SecondMoment, "v.", &moments}} {
-			data := make([]float32, p.Size())
-			if err := e.Read(k.kind, p.Name, data); err != nil {
+			data, err := Tensor(e, k.kind, p)
+			if err != nil {
 				return err
 			}
 			*k.into = append(*k.into, safetensors.FromFloat32s(k.prefix+p.Name, p.Shape, data))

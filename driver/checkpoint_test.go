@@ -162,10 +162,26 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// A checkpoint is what its manifest says, and its tensors are those of the engine.
+// viewer is an engine that shows its tensors where they lie, and lets none be copied.
+type viewer struct{ *Toy }
+
+func (v viewer) View(kind Kind, name string) ([]float32, error) { return v.tensors[name][kind], nil }
+
+func (v viewer) Read(Kind, string, []float32) error { return errStuck }
+
+// A checkpoint is what its manifest says, and its tensors are those of the engine, viewed or copied.
 func TestCheckpointFiles(t *testing.T) {
 	r := openRun(t, t.TempDir(), Create, nil)
-	train(t, NewToy(3, 0), ToyExamples(40, 1), Options{Run: r, MaxSteps: 2})
+	trained := NewToy(3, 0)
+	for _, e := range []Engine{trained, viewer{NewToy(3, 0)}} {
+		if _, err := Train(t.Context(), e, sequence(ToyExamples(40, 1)), Options{Run: r, MaxSteps: 2}); err != nil {
+			t.Fatal(err)
+		}
+		loaded := NewToy(3, 0)
+		if s, _, err := r.load(loaded); err != nil || s.Step != 2 || !slices.Equal(loaded.snapshot(), trained.snapshot()) {
+			t.Errorf("loading gives step %d, %v; the same tensors: %v", s.Step, err, slices.Equal(loaded.snapshot(), trained.snapshot()))
+		}
+	}
 	dir := r.checkpoint(2)
 	var m manifest
 	if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, manifestName))), &m); err != nil || m.Format != checkpointFormat || len(m.Files) != 3 {

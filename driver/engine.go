@@ -40,6 +40,21 @@ type NoiseGradienter interface {
 	NoiseGradient() ([]float32, error)
 }
 
+// Viewer is an Engine that can show a tensor where it lies. A view is read-only, and valid until the next Update,
+// Write or Close.
+type Viewer interface {
+	View(kind Kind, name string) ([]float32, error)
+}
+
+// Tensor returns one of a parameter's tensors: a Viewer's view, or else a copy.
+func Tensor(e Engine, kind Kind, p Parameter) ([]float32, error) {
+	if v, ok := e.(Viewer); ok {
+		return v.View(kind, p.Name)
+	}
+	out := make([]float32, p.Size())
+	return out, e.Read(kind, p.Name, out)
+}
+
 // Timer is an Engine that knows how long its graphs have run, in seconds, since it was made.
 type Timer interface {
 	GraphSeconds() float64

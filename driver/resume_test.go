@@ -236,7 +236,15 @@ func TestInterruptedEvaluationIsMadeUpFor(t *testing.T) {
 			t.Fatalf("evaluated at %v, result %+v, error %v", at, r, err)
 		}
 	}
-	// Nor is it lost where the resumed run is interrupted in it again.
+	// Nor is it lost where the resumed run is interrupted in it again, or in exporting the best model.
+	exporting, giveUp := context.WithCancel(t.Context())
+	export := o
+	export.OnStep = nil
+	export.Run = openRun(t, dir, Resume, nil)
+	export.OnBest = func(EvalRecord) error { giveUp(); return exporting.Err() }
+	if r, err = Train(exporting, NewToy(3, 0), sequence(ToyExamples(64, 1)), export); err != nil || r.Steps != 4 || !r.Interrupted || r.BestStep != 0 {
+		t.Fatalf("result %+v, error %v", r, err)
+	}
 	again := o
 	again.OnStep = nil
 	again.Run = openRun(t, dir, Resume, nil)

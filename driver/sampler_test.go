@@ -126,6 +126,16 @@ func TestSamplerBuckets(t *testing.T) {
 	if got := padding(batches); got > 0.1 || random < 5*got {
 		t.Errorf("seed %d: padding is %.3f in buckets, %.3f in random batches", seed, got, random)
 	}
+	for epoch := range 3 { // memory is taken at its most at once
+		longest := 0
+		for _, x := range examples {
+			longest = max(longest, len(x.InputIDs))
+		}
+		first := s.at(epoch * s.stepsPerEpoch())
+		if !slices.ContainsFunc(first, func(x *Example) bool { return len(x.InputIDs) == longest }) {
+			t.Errorf("seed %d: epoch %d does not begin with the longest example", seed, epoch)
+		}
+	}
 	rises := 0
 	for i, b := range batches[1:] {
 		if len(b[0].InputIDs) > len(batches[i][0].InputIDs) {

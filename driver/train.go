@@ -223,12 +223,12 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		}
 		best, evaluated := t.state.Best[o.Primary]
 		if r.Best = score > best || !evaluated && !math.IsNaN(score); r.Best {
-			t.state.Best, t.state.BestStep = metrics, step
 			if o.OnBest != nil {
 				if err := o.OnBest(r); err != nil {
 					return err
 				}
 			}
+			t.state.Best, t.state.BestStep = metrics, step
 		}
 		t.state.Metrics = metrics
 		if err := o.Run.record(r); err != nil {

@@ -48,10 +48,6 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 		if err != nil {
 			return err
 		}
-		model, err := graph.ONNX(weights, metadata)
-		if err != nil {
-			return err
-		}
 		config, err := o.config(m.Config)
 		if err != nil {
 			return err
@@ -61,7 +57,7 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 			tensors = append(tensors, safetensors.FromFloat32s(w.Name, w.Shape, w.Data))
 		}
 		files := []file{
-			{ModelFile, writeBytes(model)},
+			{ModelFile, func(w io.Writer) error { return graph.WriteONNX(w, weights, metadata) }},
 			{WeightsFile, func(w io.Writer) error {
 				return safetensors.Write(w, tensors, map[string]string{"format": "pt"})
 			}},

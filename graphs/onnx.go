@@ -1,18 +1,28 @@
 package graphs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/r3f-ort/r3f-ort/internal/onnxpb"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
 
-// ONNX serialises the graph with standard ai.onnx operators. Parameters become graph inputs, or, where weights
-// are given, initialisers with those values. The bytes depend on nothing but the arguments.
+// ONNX returns what WriteONNX writes.
 func (g *Graph) ONNX(weights []Weight, metadata []Metadata) ([]byte, error) {
+	var b bytes.Buffer
+	err := g.WriteONNX(&b, weights, metadata)
+	return b.Bytes(), err
+}
+
+// WriteONNX serialises the graph with standard ai.onnx operators. Parameters become graph inputs, or, where
+// weights are given, initialisers with those values. The bytes depend on nothing but the arguments.
+func (g *Graph) WriteONNX(w io.Writer, weights []Weight, metadata []Metadata) error {
 	if err := Check(g); err != nil {
-		return nil, fmt.Errorf("serialising %s: %w", g.Name, err)
+		return fmt.Errorf("serialising %s: %w", g.Name, err)
 	}
 	e := &emitter{names: valueNames(g), constants: map[*Value]bool{}}
 	m := onnxpb.Model{Producer: "r3f-ort", Opset: Opset}
@@ -24,7 +34,7 @@ func (g *Graph) ONNX(weights []Weight, metadata []Metadata) ([]byte, error) {
 		e.graph.Inputs = append(e.graph.Inputs, e.info(v))
 	}
 	if err := e.parameters(g, weights); err != nil {
-		return nil, err
+		return err
 	}
 	for i, n := range g.Nodes {
 		e.node(i, n)
@@ -33,7 +43,10 @@ func (g *Graph) ONNX(weights []Weight, metadata []Metadata) ([]byte, error) {
 		e.graph.Outputs = append(e.graph.Outputs, e.info(v))
 	}
 	m.Graph = e.graph
-	return m.Marshal(), nil
+	if err := m.Write(w); err != nil {
+		return fmt.Errorf("serialising %s: %w", g.Name, err)
+	}
+	return nil
 }
 
 // Metadata is one pair of an ONNX model's metadata_props.
@@ -71,10 +84,7 @@ func (e *emitter) parameters(g *Graph, weights []Weight) error {
 		if !ok || len(w.Data) != p.Shape.Product().Coef {
 			return fmt.Errorf("serialising %s: parameter %q %v has %d values", g.Name, p.Name, p.Shape, len(w.Data))
 		}
-		raw := make([]byte, 4*len(w.Data))
-		for i, x := range w.Data {
-			binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(x))
-		}
+		raw := safetensors.FromFloat32s(w.Name, w.Shape, w.Data).Data
 		e.graph.Initializers = append(e.graph.Initializers, onnxpb.Tensor{Name: p.Name, DataType: int32(Float32), Dims: p.Shape.Sizes(0, 0), Raw: raw})
 	}
 	return nil

@@ -10,7 +10,7 @@ bin=bin/r3f-ort
 
 train() { # method
 	"$bin" train --model .r3f/models/minilm --train $data/train.tsv --dev $data/dev.tsv --method "$1" \
-		--epochs 5 --batch-size 16 --lr 2e-4 --max-length 64 --seed 1 --out "$out/$1" --overwrite --json >"$out/$1.json"
+		--epochs 4 --batch-size 16 --lr 1.5e-4 --max-length 64 --seed 1 --out "$out/$1" --overwrite --json >"$out/$1.json"
 }
 accuracy() { # method
 	sed -n 's/.*"accuracy": *\([0-9.]*\).*/\1/p' "$out/$1.json" | head -n 1

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -95,6 +96,7 @@ func bench(c *cli.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	m.Weights = nil // the engine has its own copy
+	debug.FreeOSMemory()
 	r.Library = engine.Library().Version
 	options.BatchSize, options.FileOrder = r.Batch, true
 	batch := &dataset{examples: randomExamples(r.Batch, r.Length, m.Config.VocabSize, classes, options.Seed)}

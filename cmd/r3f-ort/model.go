@@ -89,15 +89,15 @@ func initialised(m *graphs.Model, headInit string, seed uint64) string {
 	return fmt.Sprintf("%s: not in the checkpoint, %s", strings.Join(m.Initialised, ", "), how)
 }
 
-// weightsOf copies an engine's parameters.
+// weightsOf returns an engine's parameters, valid until the engine changes them.
 func weightsOf(e driver.Engine) ([]graphs.Weight, error) {
 	var out []graphs.Weight
 	for _, p := range e.Spec().Parameters {
-		w := graphs.Weight{Name: p.Name, Shape: p.Shape, Data: make([]float32, p.Size())}
-		if err := e.Read(driver.Value, p.Name, w.Data); err != nil {
+		data, err := driver.Tensor(e, driver.Value, p)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, w)
+		out = append(out, graphs.Weight{Name: p.Name, Shape: p.Shape, Data: data})
 	}
 	return out, nil
 }

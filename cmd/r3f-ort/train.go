@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -46,6 +47,7 @@ func train(c *cli.Context) error {
 	}
 	j.library = engine.Library()
 	j.model.Weights = nil // the engine has its own copy
+	debug.FreeOSMemory()
 	err = j.run(engine)
 	return errors.Join(err, engine.Close())
 }

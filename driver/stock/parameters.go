@@ -107,6 +107,18 @@ func (e *Engine) Read(kind driver.Kind, name string, dst []float32) error {
 	return nil
 }
 
+// View returns one tensor as it lies in the engine's memory.
+func (e *Engine) View(kind driver.Kind, name string) ([]float32, error) {
+	t := e.tensors[name]
+	if t == nil {
+		return nil, fmt.Errorf("viewing parameter %q: the model has no such parameter", name)
+	}
+	if kind == driver.Gradient && !e.filled {
+		clear(t.data[kind])
+	}
+	return t.data[kind], nil
+}
+
 // Write copies one tensor into the engine.
 func (e *Engine) Write(kind driver.Kind, name string, src []float32) error {
 	t, err := e.tensor("writing", name, len(src))

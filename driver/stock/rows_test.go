@@ -122,6 +122,49 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// A view is the engine's memory: what Read copies, and what the next Update changes.
+func TestView(t *testing.T) {
+	const seed = 55
+	r := rand.New(rand.NewPCG(seed, 0))
+	e := newEngine(t, wide(t, seed), stock.Options{})
+	views := map[string][]float32{}
+	same := func(when string) {
+		t.Helper()
+		for _, kind := range []driver.Kind{driver.Value, driver.Gradient, driver.FirstMoment, driver.SecondMoment} {
+			for name, want := range tensors(t, e, kind) {
+				got, err := e.View(kind, name)
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("seed %d, %s: the view of %s, tensor %d, is not what Read copies, %v", seed, when, name, kind, err)
+				}
+				if kind == driver.Value {
+					views[name] = got
+				}
+			}
+		}
+	}
+	same("new")
+	for step := 1; step <= 2; step++ {
+		run(t, e, randomBatch(t, e, driver.Clean, 4, 9, r), normals(r, 12, 1))
+		same("after Backward")
+		before := tensors(t, e, driver.Value)
+		if err := e.Update(driver.Update{LearningRate: 0.1, Step: step}); err != nil {
+			t.Fatal(err)
+		}
+		for name, now := range views {
+			if slices.Equal(now, before[name]) {
+				t.Errorf("seed %d: the view of %s did not change with Update", seed, name)
+			}
+		}
+		if err := e.ZeroGradients(); err != nil {
+			t.Fatal(err)
+		}
+		same("after ZeroGradients")
+	}
+	if _, err := e.View(driver.Value, "nothing"); err == nil {
+		t.Error("viewing an unknown tensor: no error")
+	}
+}
+
 // A gradient that is written counts as one that was computed; the others are then 0, whatever they held before.
 func TestWriteGradient(t *testing.T) {
 	const seed = 53

@@ -1,6 +1,7 @@
 package onnxpb
 
 import (
+	"io"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -78,32 +79,40 @@ func appendMessage(b []byte, field protowire.Number, m []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), m)
 }
 
-// Marshal returns the model's serialised form.
-func (m *Model) Marshal() []byte {
-	var b []byte
-	b = appendInt(b, 1, irVersion)
-	b = appendString(b, 2, m.Producer)
-	b = appendString(b, 3, m.ProducerVersion)
-	b = appendMessage(b, 7, m.Graph.marshal())
-	b = appendMessage(b, 8, appendInt(nil, 2, m.Opset))
-	for _, e := range m.Metadata {
-		b = appendMessage(b, 14, appendString(appendString(nil, 1, e.Key), 2, e.Value))
+// Write serialises the model to w. Tensor data is written from where it lies, not copied.
+func (m *Model) Write(w io.Writer) error {
+	graph := m.Graph.chunks()
+	size := 0
+	for _, c := range graph {
+		size += len(c)
 	}
-	return b
+	head := appendInt(nil, 1, irVersion)
+	head = appendString(head, 2, m.Producer)
+	head = appendString(head, 3, m.ProducerVersion)
+	head = protowire.AppendVarint(protowire.AppendTag(head, 7, protowire.BytesType), uint64(size))
+	tail := appendMessage(nil, 8, appendInt(nil, 2, m.Opset))
+	for _, e := range m.Metadata {
+		tail = appendMessage(tail, 14, appendString(appendString(nil, 1, e.Key), 2, e.Value))
+	}
+	for _, c := range append(append([][]byte{head}, graph...), tail) {
+		if _, err := w.Write(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (g *Graph) marshal() []byte {
-	var size int
-	for _, t := range g.Initializers {
-		size += len(t.Raw) + 256
-	}
-	b := make([]byte, 0, size+1<<16)
+// chunks is the serialised graph in pieces, of which those that hold tensor data are the tensors' own.
+func (g *Graph) chunks() [][]byte {
+	var b []byte
 	for _, n := range g.Nodes {
 		b = appendMessage(b, 1, n.marshal())
 	}
 	b = appendString(b, 2, g.Name)
+	var out [][]byte
 	for _, t := range g.Initializers {
-		b = t.append(b, 5)
+		out = append(out, t.appendHead(b, 5), t.Raw)
+		b = nil
 	}
 	for _, v := range g.Inputs {
 		b = appendMessage(b, 11, v.marshal())
@@ -111,7 +120,7 @@ func (g *Graph) marshal() []byte {
 	for _, v := range g.Outputs {
 		b = appendMessage(b, 12, v.marshal())
 	}
-	return b
+	return append(out, b)
 }
 
 func (n *Node) marshal() []byte {
@@ -152,8 +161,8 @@ func (a *Attribute) marshal() []byte {
 	return b
 }
 
-// append writes the tensor as a field of b without an intermediate copy of its data.
-func (t *Tensor) append(b []byte, field protowire.Number) []byte {
+// appendHead writes the tensor as a field of b, up to where its data follows.
+func (t *Tensor) appendHead(b []byte, field protowire.Number) []byte {
 	var head []byte
 	for _, d := range t.Dims {
 		head = appendInt(head, 1, d)
@@ -164,7 +173,7 @@ func (t *Tensor) append(b []byte, field protowire.Number) []byte {
 	head = protowire.AppendVarint(head, uint64(len(t.Raw)))
 	b = protowire.AppendTag(b, field, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(len(head)+len(t.Raw)))
-	return append(append(b, head...), t.Raw...)
+	return append(b, head...)
 }
 
 func (v *ValueInfo) marshal() []byte {
