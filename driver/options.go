@@ -58,7 +58,7 @@ type Options struct {
 	AdamW        optim.AdamW    // the zero AdamW means β (0.9, 0.98), ε 1e-6, decay 0.01
 	Clip         float64        // largest gradient norm; 0 means none
 	FileOrder    bool           // keep the order of the examples: no shuffling, no length buckets
-	MicroTokens  int            // padded tokens of a micro-batch, both passes counted; default 2048
+	MicroTokens  int            // padded tokens of a micro-batch, both passes counted; default 1024
 	Seed         uint64         // of order, noise and masks; default 0
 
 	EvalEvery       int // also evaluate every so many updates; 0 means at each epoch's end only
@@ -226,7 +226,7 @@ func firstError(errs ...error) error {
 }
 
 // microTokens is the default size of a micro-batch in padded tokens, both passes counted.
-const microTokens = 2048
+const microTokens = 1024
 
 // passTokens is the budget of a micro-batch in padded tokens of one pass.
 func (o *Options) passTokens(v Variant) int {

@@ -84,7 +84,8 @@ func gradRelu(b *Builder, n *Node, dy *Value) []*Value {
 }
 
 // y = x·Φ(x): dx = dy·(Φ(x) + x·φ(x)), Φ and φ the standard normal distribution and density.
-// With u = x/√2 that is dy·½·(1 + erf u + (2/√π)·u·e^(−u²)), the form with the fewest passes over memory.
+// With u = x/√2 that is dy·(½ + ½·erf u + u·e^(−u²)/√π). Φ = ½ + ½·erf u lies within [0, 1], where HardSigmoid is the
+// line αx + β: one pass over memory instead of two.
 //
 // With approximate = tanh, y = ½x(1 + tanh s), s = √(2/π)(x + 0.044715x³):
 // dx = dy·½·(1 + t + x(1 − t²)·s′), t = tanh s, s′ = √(2/π)(1 + 3·0.044715x²).
@@ -92,9 +93,9 @@ func gradRelu(b *Builder, n *Node, dy *Value) []*Value {
 // Source: Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv 1606.08415.
 func gradGelu(b *Builder, n *Node, dy *Value) []*Value {
 	x := n.Inputs[0]
-	one := b.Scalar(1)
 	if n.Attrs["approximate"] == "tanh" {
 		const c = 0.044715
+		one := b.Scalar(1)
 		root := math.Sqrt(2 / math.Pi)
 		x2 := b.Mul(x, x)
 		s := b.Scale(b.Mul(x, b.Add(b.Scale(x2, c), one)), root)
@@ -105,7 +106,6 @@ func gradGelu(b *Builder, n *Node, dy *Value) []*Value {
 	}
 	u := b.Scale(x, math.Sqrt2/2)
 	density := b.Op("Exp", nil, b.Op("Neg", nil, b.Mul(u, u)))
-	inner := b.Scale(b.Mul(u, density), 2/math.SqrtPi)
-	sum := b.Add(b.Add(b.Op("Erf", nil, u), inner), one)
-	return []*Value{b.Scale(b.Mul(sum, dy), 0.5)}
+	phi := b.Op("HardSigmoid", Attrs{"alpha": 0.5, "beta": 0.5}, b.Op("Erf", nil, u))
+	return []*Value{b.Mul(b.Add(phi, b.Scale(b.Mul(u, density), 1/math.SqrtPi)), dy)}
 }

@@ -29,11 +29,26 @@ func gradLayerNorm(b *Builder, n *Node, dy *Value) []*Value {
 	return out
 }
 
-// y = softmax(x) along axis: dx = y·(dy − Σ dy·y).
+// y = softmax(x) along axis: dx = y·(dy − Σ dy·y) = t − y·Σt, t = dy·y.
 func gradSoftmax(b *Builder, n *Node, dy *Value) []*Value {
 	y := n.Outputs[0]
-	t := b.Mul(dy, y)
+	t := b.timesMasked(dy, y)
 	return []*Value{b.Sub(t, b.Mul(y, b.Sum(t, true, n.Attrs.Int("axis", -1))))}
+}
+
+// timesMasked is dy·y. Where dropout follows y, dy is itself a product d·m with the mask m, and the forward graph
+// holds y·m: then d·(y·m) is the same without reading the mask again, two passes over the attention probabilities
+// less.
+func (b *Builder) timesMasked(dy, y *Value) *Value {
+	if p := dy.Producer; p != nil && p.Op == "Mul" && p.Inputs[1].Shape.Equal(y.Shape) {
+		d, m := p.Inputs[0], p.Inputs[1]
+		for _, n := range b.g.Nodes {
+			if n.Op == "Mul" && n.Inputs[0] == y && n.Inputs[1] == m {
+				return b.Mul(d, n.Outputs[0])
+			}
+		}
+	}
+	return b.Mul(dy, y)
 }
 
 // y = log softmax(x) along axis: dx = dy − eʸ·Σ dy.

@@ -68,6 +68,10 @@ var definitions = []definition{
 	pointwise("Erf", func(x float64) float64 { return 1 - math.Erfc(x) }, -1, 0, 0.5, 2),
 	pointwise("Tanh", func(x float64) float64 { return math.Sinh(x) / math.Cosh(x) }, -1, 0, 2),
 	pointwise("Sigmoid", func(x float64) float64 { return 0.5 * (1 + math.Tanh(x/2)) }, -30, -1, 0, 2),
+	pointwise("HardSigmoid", func(x float64) float64 { return (math.Abs(x/5+0.5) - math.Abs(x/5-0.5) + 1) / 2 }, -4, -1, 0, 2, 3),
+	{"HardSigmoid", graphs.Attrs{"alpha": 0.5, "beta": 0.5}, []operand{fedAs(graphs.Float32, []int{4}, -1, -0.5, 1, 2)}, [][]int{{4}}, func(_ get, _ int, i []int) float64 {
+		return []float64{0, 0.25, 1, 1}[i[0]]
+	}},
 	pointwise("Relu", func(x float64) float64 { return (x + math.Abs(x)) / 2 }, -2, 0, 3),
 	pointwise("Gelu", func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 }, -2, 0, 0.3, 3),
 	{"Gelu", graphs.Attrs{"approximate": "tanh"}, []operand{float(9)}, [][]int{{9}}, at1(func(x float64) float64 {

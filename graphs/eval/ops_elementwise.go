@@ -18,6 +18,12 @@ func unary(f func(float64) float64) function {
 	}
 }
 
+// hardSigmoid is y[i] = min(1, max(0, α·x[i] + β)).
+func hardSigmoid(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	alpha, beta := n.Attrs.Float("alpha", 0.2), n.Attrs.Float("beta", 0.5)
+	return unary(func(x float64) float64 { return min(1, max(0, alpha*x+beta)) })(n, in)
+}
+
 // binary is y[i] = f(a[i], b[i]) with broadcasting.
 func binary(f func(a, b float64) float64) function {
 	return func(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
