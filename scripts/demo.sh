@@ -27,7 +27,9 @@ train standard
 echo
 echo "3/3  three new messages, routed by the exported R3F model"
 "$bin" predict --model "$out/r3f/model" <$data/predict.jsonl >"$out/predictions.jsonl"
-paste -d '\n' $data/predict.jsonl "$out/predictions.jsonl" | sed 's/^/     /'
+paste -d '\t' \
+	<(sed 's/.*"label":"\([^"]*\)","score":\([0-9.]\{1,4\}\).*/     \1 (\2)/' "$out/predictions.jsonl") \
+	<(sed 's/.*"text": "\(.*\)"}/\1/' $data/predict.jsonl)
 echo
 echo "dev accuracy, R3F                  $(accuracy r3f)"
 echo "dev accuracy, standard fine-tuning $(accuracy standard)"

@@ -32,7 +32,7 @@ func (e *Engine) Forward(ctx context.Context, b *driver.Batch) ([]float32, error
 	}
 	for i, v := range outputs {
 		data := e.saved.take(v.Shape.Product().Size(b.Size, b.Tokens))
-		if p.forward.outputs[i], err = e.float(v, data); err != nil {
+		if p.forward.outputs[i], err = tensorOf(e, v, data); err != nil {
 			return nil, err
 		}
 		if i == 0 {
@@ -83,7 +83,7 @@ func (e *Engine) Backward(ctx context.Context, dlogits []float32) error {
 	for i, v := range p.forward.graph.Outputs {
 		saved[v.Name] = p.forward.outputs[i]
 	}
-	cotangent, err := e.float(p.backward.graph.Input("dlogits"), dlogits)
+	cotangent, err := tensorOf(e, p.backward.graph.Input("dlogits"), dlogits)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (e *Engine) receive(p *program) (*received, error) {
 		var err error
 		if v.DType == graphs.Int64 {
 			r.indices[v.Name] = make([]int64, n)
-			p.backward.outputs[i], err = integers(e, v, r.indices[v.Name])
+			p.backward.outputs[i], err = tensorOf(e, v, r.indices[v.Name])
 		} else {
 			name, parameter := strings.CutPrefix(v.Name, "d.")
 			data := []float32(nil)
@@ -131,7 +131,7 @@ func (e *Engine) receive(p *program) (*received, error) {
 				data = e.scratch.take(n)
 			}
 			r.floats[v.Name] = data
-			p.backward.outputs[i], err = e.float(v, data)
+			p.backward.outputs[i], err = tensorOf(e, v, data)
 		}
 		if err != nil {
 			return nil, err
@@ -213,27 +213,19 @@ func (e *Engine) batchValue(v *graphs.Value) (ort.Value, error) {
 	b := e.batch
 	switch v.Name {
 	case "input_ids":
-		return integers(e, v, b.InputIDs)
+		return tensorOf(e, v, b.InputIDs)
 	case "attention_mask":
-		return integers(e, v, b.AttentionMask)
+		return tensorOf(e, v, b.AttentionMask)
 	case "token_type_ids":
-		return integers(e, v, b.TypeIDs)
+		return tensorOf(e, v, b.TypeIDs)
 	case graphs.NoiseInput:
-		return e.float(v, b.Noise)
+		return tensorOf(e, v, b.Noise)
 	}
 	var site int
 	if _, err := fmt.Sscanf(v.Name, graphs.MaskPrefix+"%d", &site); err != nil || site >= len(b.Masks) {
 		return nil, fmt.Errorf("binding input %q: the batch has no tensor of that name", v.Name)
 	}
 	return tensorOf(e, v, b.Masks[site])
-}
-
-func integers(e *Engine, v *graphs.Value, data []int64) (ort.Value, error) {
-	return tensorOf(e, v, data)
-}
-
-func (e *Engine) float(v *graphs.Value, data []float32) (ort.Value, error) {
-	return tensorOf(e, v, data)
 }
 
 // tensorOf wraps data as v's tensor for the current batch. It lives until drop.
