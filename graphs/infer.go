@@ -47,6 +47,19 @@ func normalAxis(axis int64, rank int) (int, error) {
 	return int(axis), nil
 }
 
+// axisSet turns possibly negative axes of a tensor of the given rank into a set of indices.
+func axisSet(axes []int64, rank int) (map[int]bool, error) {
+	out := map[int]bool{}
+	for _, a := range axes {
+		k, err := normalAxis(a, rank)
+		if err != nil {
+			return nil, err
+		}
+		out[k] = true
+	}
+	return out, nil
+}
+
 func inferSame(n *Node) error {
 	x := n.Inputs[0]
 	return n.set(x.DType, x.Shape)
@@ -141,13 +154,9 @@ func inferReduce(n *Node) error {
 	if err != nil {
 		return err
 	}
-	gone := map[int]bool{}
-	for _, a := range axes {
-		k, err := normalAxis(a, len(x.Shape))
-		if err != nil {
-			return err
-		}
-		gone[k] = true
+	gone, err := axisSet(axes, len(x.Shape))
+	if err != nil {
+		return err
 	}
 	out := Shape{}
 	for i, d := range x.Shape {

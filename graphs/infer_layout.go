@@ -150,21 +150,17 @@ func inferSqueeze(n *Node) error {
 	if err != nil {
 		return err
 	}
-	gone := map[int]bool{}
-	for _, a := range axes {
-		k, err := normalAxis(a, len(x.Shape))
-		if err != nil {
-			return err
-		}
-		if !x.Shape[k].Is(1) {
-			return fmt.Errorf("dimension %v of %v is not 1", x.Shape[k], x.Shape)
-		}
-		gone[k] = true
+	gone, err := axisSet(axes, len(x.Shape))
+	if err != nil {
+		return err
 	}
 	out := Shape{}
 	for i, d := range x.Shape {
-		if !gone[i] {
+		switch {
+		case !gone[i]:
 			out = append(out, d)
+		case !d.Is(1):
+			return fmt.Errorf("dimension %v of %v is not 1", d, x.Shape)
 		}
 	}
 	return n.set(x.DType, out)
@@ -177,13 +173,9 @@ func inferUnsqueeze(n *Node) error {
 		return err
 	}
 	rank := len(x.Shape) + len(axes)
-	fresh := map[int]bool{}
-	for _, a := range axes {
-		k, err := normalAxis(a, rank)
-		if err != nil {
-			return err
-		}
-		fresh[k] = true
+	fresh, err := axisSet(axes, rank)
+	if err != nil {
+		return err
 	}
 	if len(fresh) != len(axes) {
 		return fmt.Errorf("axes %v name a dimension twice", axes)
