@@ -24,7 +24,14 @@ type family struct {
 
 // families maps model_type to its family.
 var families = map[string]family{
-	"bert": bert,
+	"albert":      albert,
+	"bert":        bert,
+	"camembert":   roberta("CamembertForSequenceClassification"),
+	"distilbert":  distilbert,
+	"electra":     electra,
+	"mpnet":       mpnet,
+	"roberta":     roberta("RobertaForSequenceClassification"),
+	"xlm-roberta": roberta("XLMRobertaForSequenceClassification"),
 }
 
 // familyNames returns the supported model types, sorted.
