@@ -62,14 +62,14 @@ type Timer interface {
 
 // Spec describes an engine's model.
 type Spec struct {
-	Classes    int         // K: number of logits, 1 for regression
-	HiddenSize int         // C
-	VocabSize  int         // V
-	MaxTokens  int         // longest sequence the position embeddings allow
-	PadID      int64       // input id that fills up short examples
-	Dropout    float64     // drop probability of training variants
-	Parameters []Parameter // in the engine's order
-	Head       []string    // weight matrices of the head, encoder side first, out_proj last
+	Classes       int         // K: number of logits, 1 for regression
+	EmbeddingSize int         // E, width of a word embedding and of its noise
+	VocabSize     int         // V
+	MaxTokens     int         // longest sequence the position embeddings allow
+	PadID         int64       // input id that fills up short examples
+	Dropout       float64     // drop probability of training variants
+	Parameters    []Parameter // in the engine's order
+	Head          []string    // weight matrices of the head, encoder side first, out_proj last
 }
 
 // Parameter is one trained tensor.
@@ -115,7 +115,7 @@ type Batch struct {
 	Variant                          Variant
 	Size, Tokens                     int
 	InputIDs, AttentionMask, TypeIDs []int64
-	Noise                            []float32 // [Size, Tokens, C] for Noised and Doubled
+	Noise                            []float32 // [Size, Tokens, E] for Noised and Doubled
 	Masks                            [][]uint8 // one a dropout site, sizes as MaskSizes says; empty without dropout
 }
 

@@ -91,7 +91,7 @@ func (p *preparer) prepare(sh *share) error {
 	sh.fill(sh.examples, p.spec.PadID)
 	step := uint64(sh.step)
 	if p.variant == Doubled || p.variant == Noised {
-		width := sh.Tokens * p.spec.HiddenSize
+		width := sh.Tokens * p.spec.EmbeddingSize
 		sh.Noise = resize(sh.Noise, sh.Size*width)
 		for i := range sh.Size {
 			p.stream.Reset(o.Seed, step, fmt.Sprintf("noise.%d", sh.place+i))

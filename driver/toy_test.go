@@ -42,7 +42,7 @@ var errToy = errors.New("toy engine used wrongly")
 func NewToy(classes int, dropout float64) *Toy {
 	const vocabulary, width = 50, 8
 	t := &Toy{tensors: map[string]*[4][]float32{}, spec: Spec{
-		Classes: classes, HiddenSize: width, VocabSize: vocabulary, MaxTokens: 40, Dropout: dropout,
+		Classes: classes, EmbeddingSize: width, VocabSize: vocabulary, MaxTokens: 40, Dropout: dropout,
 		Head: []string{"pooler.weight", "classifier.weight"},
 		Parameters: []Parameter{
 			{"embeddings.weight", []int{vocabulary, width}, true},
@@ -84,7 +84,7 @@ func (t *Toy) MaskSizes(v Variant, size, tokens int) ([]int, error) {
 		return nil, nil
 	}
 	rows := toyRows(v, size)
-	return []int{rows * tokens * t.spec.HiddenSize, rows * t.spec.HiddenSize}, nil
+	return []int{rows * tokens * t.spec.EmbeddingSize, rows * t.spec.EmbeddingSize}, nil
 }
 
 func toyRows(v Variant, size int) int {
@@ -118,7 +118,7 @@ func (t *Toy) Forward(ctx context.Context, b *Batch) ([]float32, error) {
 			return nil, fmt.Errorf("%w: masks of wrong size", errToy)
 		}
 	}
-	width, classes := t.spec.HiddenSize, t.spec.Classes
+	width, classes := t.spec.EmbeddingSize, t.spec.Classes
 	e, w1, b1 := t.tensors["embeddings.weight"][Value], t.tensors["pooler.weight"][Value], t.tensors["pooler.bias"][Value]
 	w2, b2 := t.tensors["classifier.weight"][Value], t.tensors["classifier.bias"][Value]
 	t.rows, t.logits = nil, nil
@@ -181,7 +181,7 @@ func (t *Toy) Backward(_ context.Context, dlogits []float32) error {
 		return fmt.Errorf("%w: Backward without Forward", errToy)
 	}
 	t.pending = nil
-	width, classes := t.spec.HiddenSize, t.spec.Classes
+	width, classes := t.spec.EmbeddingSize, t.spec.Classes
 	sums := map[string][]float64{}
 	for _, p := range t.spec.Parameters {
 		sums[p.Name] = make([]float64, p.Size())

@@ -61,7 +61,7 @@ func (o Options) config(base *graphs.Config) ([]byte, error) {
 			fields[key] = "float32"
 		}
 	}
-	fields["architectures"] = []string{"BertForSequenceClassification"}
+	fields["architectures"] = []string{base.Architecture()}
 	fields["id2label"], fields["label2id"], fields["num_labels"] = id2label, label2id, len(names)
 	fields["problem_type"] = problem
 	fields["r3f_ort"] = own{o.Task, o.Method, o.BaseModel, o.MaxLength, o.Step, o.Metrics, o.Version}
@@ -100,8 +100,8 @@ func parse(c *graphs.Config) (Info, error) {
 	if o == nil {
 		return Info{}, fmt.Errorf(`it has no "r3f_ort" object: this is no export of r3f-ort; give a run directory or the output of r3f-ort export`)
 	}
-	if o.MaxLength < 1 || o.MaxLength > c.MaxPositions {
-		return Info{}, fmt.Errorf("r3f_ort.max_length is %d; the model has positions for 1 to %d tokens", o.MaxLength, c.MaxPositions)
+	if o.MaxLength < 1 || o.MaxLength > c.MaxTokens() {
+		return Info{}, fmt.Errorf("r3f_ort.max_length is %d; the model has positions for 1 to %d tokens", o.MaxLength, c.MaxTokens())
 	}
 	labels := make([]string, len(fields.ID2Label))
 	for i := range labels {

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,23 +15,46 @@ import (
 // ErrModel is wrapped by every error that a model directory's content causes.
 var ErrModel = errors.New("unusable model")
 
-// Config is the part of a Hugging Face config.json that shapes the graph.
+// Config is the part of a Hugging Face config.json that shapes the graph of every family, whatever the family
+// calls it. Keys that only one family has are read in that family's file.
 type Config struct {
-	ModelType         string  `json:"model_type"`
-	VocabSize         int     `json:"vocab_size"`
-	HiddenSize        int     `json:"hidden_size"`
-	NumLayers         int     `json:"num_hidden_layers"`
-	NumHeads          int     `json:"num_attention_heads"`
-	IntermediateSize  int     `json:"intermediate_size"`
-	MaxPositions      int     `json:"max_position_embeddings"`
-	TypeVocabSize     int     `json:"type_vocab_size"`
-	HiddenAct         string  `json:"hidden_act"`
-	LayerNormEps      float64 `json:"layer_norm_eps"`
-	InitializerRange  float64 `json:"initializer_range"`
-	PositionEmbedding string  `json:"position_embedding_type"`
-	PadTokenID        int     `json:"pad_token_id"`
-	NumLabels         int     `json:"-"` // set by the caller: classes, or 1 for regression
-	raw               map[string]any
+	ModelType         string
+	VocabSize         int
+	EmbeddingSize     int // E, width of word, segment and position embeddings; 0: as HiddenSize
+	HiddenSize        int // C
+	NumLayers         int
+	NumHeads          int
+	IntermediateSize  int
+	MaxPositions      int // rows of the position table; see MaxTokens
+	TypeVocabSize     int // segments
+	HiddenAct         string
+	LayerNormEps      float64
+	InitializerRange  float64
+	Dropout           float64 // drop probability in the encoder that the model was made with
+	PositionEmbedding string
+	PadTokenID        int
+	NumLabels         int    // set by the caller: classes, or 1 for regression
+	data              []byte // the whole config.json
+}
+
+// field is one key of config.json and where its value goes.
+type field struct {
+	key    string // BERT's name
+	target any
+	size   bool // a positive number of elements, checked as such
+}
+
+// fields lists the keys that families share.
+func (c *Config) fields() []field {
+	return []field{
+		{"vocab_size", &c.VocabSize, true}, {"embedding_size", &c.EmbeddingSize, false}, {"hidden_size", &c.HiddenSize, true},
+		{"num_hidden_layers", &c.NumLayers, true}, {"num_attention_heads", &c.NumHeads, true},
+		{"intermediate_size", &c.IntermediateSize, true}, {"max_position_embeddings", &c.MaxPositions, true},
+		{"type_vocab_size", &c.TypeVocabSize, true}, {"hidden_act", &c.HiddenAct, false},
+		{"layer_norm_eps", &c.LayerNormEps, false}, {"initializer_range", &c.InitializerRange, false},
+		{"hidden_dropout_prob", &c.Dropout, false}, {"position_embedding_type", &c.PositionEmbedding, false},
+		{"pad_token_id", &c.PadTokenID, false},
+	}
 }
 
 // ReadConfig reads and validates DIR/config.json.
@@ -48,62 +73,108 @@ func ReadConfig(dir string) (*Config, error) {
 
 // parseConfig decodes and validates the content of a config.json.
 func parseConfig(data []byte) (*Config, error) {
-	c := &Config{LayerNormEps: 1e-12, InitializerRange: 0.02, HiddenAct: "gelu", TypeVocabSize: 2}
-	if err := json.Unmarshal(data, c); err != nil {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &c.raw); err != nil {
+	decode := func(key string, target any) error {
+		if raw, ok := all[key]; ok {
+			if err := json.Unmarshal(raw, target); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			}
+		}
+		return nil
+	}
+	var modelType string
+	if err := decode("model_type", &modelType); err != nil {
 		return nil, err
 	}
-	return c, c.validate()
+	family := families[modelType]
+	c := family.defaults
+	c.ModelType, c.data = modelType, data
+	for _, f := range c.fields() {
+		if key := family.key(f.key); key != "" {
+			if err := decode(key, f.target); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &c, c.validate()
+}
+
+// own decodes the keys that only one family has into target, a pointer to a struct with json tags that holds
+// their defaults.
+func (c *Config) own(target any) error {
+	if c.data == nil {
+		return nil
+	}
+	return json.Unmarshal(c.data, target)
 }
 
 // maxElements bounds a single tensor declared by a configuration, so that a hostile one cannot ask for all memory.
 const maxElements = 1 << 31
 
 func (c *Config) validate() error {
-	if _, ok := families[c.ModelType]; !ok {
+	family, ok := families[c.ModelType]
+	if !ok {
 		return fmt.Errorf("model_type %q is not supported; supported: %s", c.ModelType, strings.Join(familyNames(), ", "))
 	}
-	for _, f := range []struct {
-		key   string
-		value int
-	}{
-		{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"num_hidden_layers", c.NumLayers},
-		{"num_attention_heads", c.NumHeads}, {"intermediate_size", c.IntermediateSize},
-		{"max_position_embeddings", c.MaxPositions}, {"type_vocab_size", c.TypeVocabSize},
-	} {
-		if f.value <= 0 || f.value > 1<<24 {
-			return fmt.Errorf("%s is %d; a positive size is needed", f.key, f.value)
+	key := family.key
+	widest := 0
+	for _, f := range c.fields() {
+		if n, ok := f.target.(*int); f.size && ok && key(f.key) != "" {
+			if *n <= 0 || *n > 1<<24 {
+				return fmt.Errorf("%s is %d; a positive size is needed", key(f.key), *n)
+			}
+			widest = max(widest, *n)
 		}
 	}
-	widest := max(c.VocabSize, c.HiddenSize, c.IntermediateSize, c.MaxPositions, c.TypeVocabSize)
-	if c.NumLayers > 1024 || widest*c.HiddenSize > maxElements {
+	if c.EmbeddingSize < 0 || c.EmbeddingSize > 1<<24 {
+		return fmt.Errorf("%s is %d; a positive size is needed", key("embedding_size"), c.EmbeddingSize)
+	}
+	if c.NumLayers > 1024 || widest*max(c.HiddenSize, c.EmbeddingSize) > maxElements {
 		return fmt.Errorf("the sizes describe a model of more than 2³¹ elements a tensor or 1024 layers")
 	}
 	if c.HiddenSize%c.NumHeads != 0 {
-		return fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d", c.HiddenSize, c.NumHeads)
+		return fmt.Errorf("%s %d is not a multiple of %s %d", key("hidden_size"), c.HiddenSize, key("num_attention_heads"), c.NumHeads)
 	}
 	if c.PadTokenID < 0 || c.PadTokenID >= c.VocabSize {
-		return fmt.Errorf("pad_token_id %d is not in the vocabulary of %d", c.PadTokenID, c.VocabSize)
+		return fmt.Errorf("%s %d is not in the vocabulary of %d", key("pad_token_id"), c.PadTokenID, c.VocabSize)
+	}
+	if c.MaxTokens() < 1 {
+		return fmt.Errorf("%s is %d; a %s reads positions from %d on", key("max_position_embeddings"), c.MaxPositions, c.ModelType, c.MaxPositions-c.MaxTokens())
 	}
 	if c.LayerNormEps < 0 {
-		return fmt.Errorf("layer_norm_eps is %v; it must not be negative", c.LayerNormEps)
+		return fmt.Errorf("%s is %v; it must not be negative", key("layer_norm_eps"), c.LayerNormEps)
 	}
 	if _, ok := activations[c.HiddenAct]; !ok {
-		return fmt.Errorf("hidden_act %q is not supported; supported: gelu, gelu_new, gelu_pytorch_tanh, relu, tanh", c.HiddenAct)
+		return fmt.Errorf("%s %q is not supported; supported: %s", key("hidden_act"), c.HiddenAct, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 	}
 	if p := c.PositionEmbedding; p != "" && p != "absolute" {
 		return fmt.Errorf("position_embedding_type %q is not supported; only absolute is", p)
 	}
+	if family.check != nil {
+		return family.check(c)
+	}
 	return nil
 }
 
+// MaxTokens is the longest sequence that the position table holds.
+func (c *Config) MaxTokens() int {
+	if first := families[c.ModelType].first; first != nil {
+		return c.MaxPositions - first(c)
+	}
+	return c.MaxPositions
+}
+
+// Architecture is the class of the model with its head in Hugging Face's transformers.
+func (c *Config) Architecture() string { return families[c.ModelType].architecture }
+
 // Fields returns a copy of everything config.json held, for writing it back with changes.
 func (c *Config) Fields() map[string]any {
-	out := make(map[string]any, len(c.raw))
-	for k, v := range c.raw {
-		out[k] = v
+	out := map[string]any{}
+	if err := json.Unmarshal(c.data, &out); err != nil {
+		return map[string]any{} // a configuration that no file was read for
 	}
 	return out
 }

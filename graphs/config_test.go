@@ -81,7 +81,7 @@ func TestReadConfigErrors(t *testing.T) {
 		{"no positions", tinyJSON(t, change("max_position_embeddings", 0)), []string{"max_position_embeddings is 0"}},
 		{"no types", tinyJSON(t, change("type_vocab_size", 0)), []string{"type_vocab_size is 0"}},
 		{"heads that do not divide", tinyJSON(t, change("num_attention_heads", 3)), []string{"hidden_size 8", "num_attention_heads 3"}},
-		{"activation", tinyJSON(t, change("hidden_act", "swish")), []string{`"swish"`, "gelu_new", "relu"}},
+		{"activation", tinyJSON(t, change("hidden_act", "maxout")), []string{`"maxout"`, "gelu_new", "relu"}},
 		{"relative positions", tinyJSON(t, change("position_embedding_type", "relative_key")), []string{`"relative_key"`, "absolute"}},
 		{"padding outside the vocabulary", tinyJSON(t, change("pad_token_id", 11)), []string{"pad_token_id", "11"}},
 		{"negative padding", tinyJSON(t, change("pad_token_id", -1)), []string{"pad_token_id", "-1"}},

@@ -30,9 +30,9 @@
 //
 // # Conventions
 //
-// Shapes in comments use B batch, T tokens, C width, H heads, D = C/H, V vocabulary, K classes. The gradient of
-// x is dx. Operators are those of ai.onnx opset 20, plus two markers of our own: StopGradient, written as
-// Identity, and Dropout, which a pass replaces.
+// Shapes in comments use B batch, T tokens, C width, H heads, D = C/H, E embedding width (C
+// in most families), V vocabulary, K classes. The gradient of x is dx. Operators are those of ai.onnx opset 20,
+// plus two markers of our own: StopGradient, written as Identity, and Dropout, which a pass replaces.
 //
 // What is true of a graph is tested with package graphs/eval, which runs it in float64.
 package graphs

@@ -82,6 +82,12 @@ func TestLoadNames(t *testing.T) {
 	}{
 		{"full names", func(*checkpoint) {}},
 		{"bare encoder names", func(c *checkpoint) { c.rename(bare) }},
+		{"LayerNorm names of the first checkpoints", func(c *checkpoint) {
+			c.rename(func(name string) string {
+				name = strings.Replace(name, "LayerNorm.weight", "LayerNorm.gamma", 1)
+				return strings.Replace(name, "LayerNorm.bias", "LayerNorm.beta", 1)
+			})
+		}},
 		{"other heads", func(c *checkpoint) {
 			c.set("cls.predictions.bias", 11)
 			c.set("cls.seq_relationship.weight", 2, 8)

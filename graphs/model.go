@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/r3f-ort/r3f-ort/internal/rng"
@@ -16,7 +15,7 @@ import (
 // parameters' values.
 type Model struct {
 	Config        *Config
-	Graph         *Graph   // input_ids, attention_mask, token_type_ids → logits, with dropout sites as markers
+	Graph         *Graph   // input_ids, attention_mask and, where the family has segments, token_type_ids → logits; dropout sites are markers
 	WordEmbedding string   // parameter that noise is added to
 	Head          []string // weight matrices of the head, from the encoder outwards; the last is out_proj
 	Weights       []Weight // one for each of Graph.Parameters, same order
@@ -28,37 +27,6 @@ type Weight struct {
 	Name  string
 	Shape []int
 	Data  []float32
-}
-
-// modelFamily is what a model_type needs: how to build it and what its checkpoint names mean.
-type modelFamily struct {
-	build   func(*Builder, *Config) *Value
-	prefix  string   // of encoder tensors; checkpoints of the bare encoder lack it
-	word    string   // word embedding
-	head    []string // head matrices
-	fresh   []string // name prefixes that a pretrained checkpoint may lack
-	ignored []string // name prefixes of tensors that other heads left in a checkpoint
-}
-
-// families maps model_type to its family.
-var families = map[string]modelFamily{
-	"bert": {
-		build:   buildBERT,
-		prefix:  "bert.",
-		word:    "bert.embeddings.word_embeddings.weight",
-		head:    []string{"bert.pooler.dense.weight", "classifier.weight"},
-		fresh:   []string{"bert.pooler.", "classifier."},
-		ignored: []string{"cls.", "bert.embeddings.position_ids"},
-	},
-}
-
-func familyNames() []string {
-	var out []string
-	for name := range families {
-		out = append(out, name)
-	}
-	sort.Strings(out)
-	return out
 }
 
 // NewModel builds the graph of a configuration with the given number of labels (1 for regression). Weights are
@@ -73,9 +41,12 @@ func NewModel(c *Config, labels int) (*Model, error) {
 	family := families[c.ModelType]
 	config := *c
 	config.NumLabels = labels
+	if config.EmbeddingSize == 0 {
+		config.EmbeddingSize = config.HiddenSize
+	}
 	g := &Graph{Name: c.ModelType}
 	b := NewBuilder(g)
-	logits := family.build(b, &config)
+	logits := family.build(blocks{b, &config})
 	logits.Name = "logits"
 	g.Outputs = []*Value{logits}
 	if b.Err() != nil {
@@ -121,10 +92,7 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 	family := families[m.Config.ModelType]
 	canonical := map[string]string{} // our name → name in the file
 	for _, name := range file.Names() {
-		ours := name
-		if m.Graph.Parameter(ours) == nil && !hasPrefix(name, append(family.ignored, family.prefix)) {
-			ours = family.prefix + name
-		}
+		ours := family.canonical(name, func(n string) bool { return m.Graph.Parameter(n) != nil })
 		if hasPrefix(ours, family.ignored) {
 			continue
 		}
@@ -150,7 +118,7 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 		if ok {
 			t, _ := file.Tensor(name)
 			if fmt.Sprint(t.Shape) != fmt.Sprint(w.Shape) {
-				if strings.HasPrefix(p.Name, "classifier.") {
+				if isOutput(p.Name, m.Head) {
 					ok = false // a head for another task
 				} else {
 					return fmt.Errorf("reading %s: %w: tensor %q has shape %v; the configuration asks for %v", path, ErrModel, name, t.Shape, w.Shape)
@@ -175,11 +143,8 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 	return nil
 }
 
-func hasPrefix(name string, prefixes []string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(name, p) {
-			return true
-		}
-	}
-	return false
+// isOutput reports the weight or bias of the output projection, the one layer whose shape is the task's.
+func isOutput(name string, head []string) bool {
+	layer := strings.TrimSuffix(head[len(head)-1], "weight")
+	return name == layer+"weight" || name == layer+"bias"
 }

@@ -2,7 +2,8 @@ package graphs
 
 import "fmt"
 
-// NoiseInput is the name of the input that perturbs the word embeddings, [B, T, C] float32.
+// NoiseInput is the name of the input that perturbs the word embeddings, [B, T, E] float32, E the width of a word
+// embedding.
 const NoiseInput = "noise"
 
 // passNoise attaches the noise input to the looked-up word embeddings e, before position and type embeddings,

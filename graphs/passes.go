@@ -5,9 +5,9 @@ import "fmt"
 // Options choose what a model's graph becomes before it is differentiated.
 type Options struct {
 	// Doubled runs the clean and the noised batch as one batch of 2B rows, clean rows first. The noised half
-	// reads word embeddings through a stopped gradient and adds the input "noise" [B, T, C].
+	// reads word embeddings through a stopped gradient and adds the input "noise" [B, T, E].
 	Doubled bool
-	// Noise adds the input "noise" [B, T, C] to the word embeddings of a single batch (SMART, FreeLB).
+	// Noise adds the input "noise" [B, T, E] to the word embeddings of a single batch (SMART, FreeLB).
 	Noise bool
 	// Dropout is the drop probability of every site, fed as inputs MaskPrefix+"0", "1", …; 0 removes the sites.
 	Dropout float64

@@ -81,8 +81,8 @@ func bench(c *cli.Context) (err error) {
 		return err
 	}
 	r := benchReport{Method: options.Method, Batch: int(c.Uint("batch-size")), Length: int(c.Uint("length")), Steps: int(c.Uint("steps")), Threads: int(c.Uint("threads"))}
-	if r.Length > m.Config.MaxPositions {
-		return usagef("--length is %d; the model has positions for %d", r.Length, m.Config.MaxPositions)
+	if r.Length > m.Config.MaxTokens() {
+		return usagef("--length is %d; the model has positions for %d", r.Length, m.Config.MaxTokens())
 	}
 	if r.Threads == 0 {
 		r.Threads = runtime.NumCPU()

@@ -62,7 +62,7 @@ func evaluate(c *cli.Context) (err error) {
 		return err
 	}
 	messages := newProgress(c.App.ErrWriter, false)
-	for _, remark := range d.remarks(split, p.MaxLength, p.Config.MaxPositions) {
+	for _, remark := range d.remarks(split, p.MaxLength, p.Config.MaxTokens()) {
 		messages.say("%s", remark)
 	}
 	begin := time.Now()

@@ -55,7 +55,7 @@ func methodFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "lambda", Value: 1, Usage: "weight of the R3F term"},
 		&cli.BoolFlag{Name: "stop-gradient", Usage: "take the clean output as a constant target of the R3F term"},
 		&cli.StringFlag{Name: "regression-term", Value: "none", Usage: "R3F term of a regression: none (as the published code) or mse"},
-		&cli.Float64Flag{Name: "dropout", DefaultText: "the model's hidden_dropout_prob, else 0.1", Usage: "drop probability"},
+		&cli.Float64Flag{Name: "dropout", DefaultText: "the model's own, mostly 0.1", Usage: "drop probability"},
 		&cli.StringFlag{Name: "dropout-masks", Value: "independent", Usage: "masks of the clean and the noised pass: independent or shared"},
 		&cli.StringFlag{Name: "r4f-scope", Value: "head", Usage: "what R4F normalises: head (all its matrices) or out_proj"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of order, noise, dropout and new weights"},

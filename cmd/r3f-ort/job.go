@@ -87,7 +87,7 @@ func (j *trainJob) openModel() error {
 	if j.dropout, err = dropoutOf(j.flags, j.model.Config); err != nil {
 		return err
 	}
-	positions := j.model.Config.MaxPositions
+	positions := j.model.Config.MaxTokens()
 	j.maxLength = min(int(j.flags.Uint("max-length")), positions)
 	load := func(split tasks.Split) (*dataset, error) {
 		d, err := loadDataset(j.ctx, j.task, j.flags.String("data"), split, j.tokenizer, j.maxLength)

@@ -53,12 +53,9 @@ func trainOptions(c *cli.Context) (driver.Options, error) {
 	return o, o.Validate()
 }
 
-// dropoutOf is the drop probability: the flag's, else the model's own, else 0.1.
+// dropoutOf is the drop probability: the flag's, else the one that the model was made with.
 func dropoutOf(c *cli.Context, config *graphs.Config) (float64, error) {
-	p := 0.1
-	if own, ok := config.Fields()["hidden_dropout_prob"].(float64); ok {
-		p = own
-	}
+	p := config.Dropout
 	if c.IsSet("dropout") {
 		p = c.Float64("dropout")
 	}

@@ -67,7 +67,7 @@ func openPredictor(flag string, o stock.Options) (*predictor, error) {
 // Spec describes the model as driver.Predict needs it.
 func (p *predictor) Spec() driver.Spec {
 	c := p.Config
-	return driver.Spec{Classes: c.NumLabels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions, PadID: int64(c.PadTokenID)}
+	return driver.Spec{Classes: c.NumLabels, VocabSize: c.VocabSize, MaxTokens: c.MaxTokens(), PadID: int64(c.PadTokenID)}
 }
 
 // Forward runs one batch.

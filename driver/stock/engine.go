@@ -79,7 +79,7 @@ func New(m *graphs.Model, o Options) (*Engine, error) {
 // allocate lays out parameters, gradients and moments.
 func (e *Engine) allocate() error {
 	c := e.model.Config
-	e.spec = driver.Spec{Classes: c.NumLabels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions,
+	e.spec = driver.Spec{Classes: c.NumLabels, EmbeddingSize: c.EmbeddingSize, VocabSize: c.VocabSize, MaxTokens: c.MaxTokens(),
 		PadID: int64(c.PadTokenID), Dropout: e.options.Dropout, Head: e.model.Head}
 	total := 0
 	parameters := e.model.Graph.Parameters

@@ -112,7 +112,7 @@ func TestNewErrors(t *testing.T) {
 func TestSpec(t *testing.T) {
 	m := tiny(t)
 	s := newEngine(t, m, stock.Options{Dropout: 0.25}).Spec()
-	if s.Classes != 3 || s.HiddenSize != 32 || s.VocabSize != 97 || s.MaxTokens != 40 || s.PadID != 0 || s.Dropout != 0.25 || !slices.Equal(s.Head, m.Head) {
+	if s.Classes != 3 || s.EmbeddingSize != 32 || s.VocabSize != 97 || s.MaxTokens != 40 || s.PadID != 0 || s.Dropout != 0.25 || !slices.Equal(s.Head, m.Head) {
 		t.Errorf("%+v", s)
 	}
 	for i, p := range s.Parameters {

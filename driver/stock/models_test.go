@@ -81,7 +81,7 @@ func randomBatch(t testing.TB, e driver.Engine, v driver.Variant, size, tokens i
 		}
 	}
 	if v == driver.Noised || v == driver.Doubled {
-		b.Noise = normals(r, size*tokens*spec.HiddenSize, 0.1)
+		b.Noise = normals(r, size*tokens*spec.EmbeddingSize, 0.1)
 	}
 	sizes, err := e.MaskSizes(v, size, tokens)
 	if err != nil {

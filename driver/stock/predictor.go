@@ -4,16 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// Predictor runs an exported model.onnx: input_ids, attention_mask and token_type_ids [B, T] in, logits [B, K] out.
+// Predictor runs an exported model.onnx: input_ids, attention_mask and, where the model has segments,
+// token_type_ids [B, T] in, logits [B, K] out.
 type Predictor struct {
 	library *Library
 	session *ort.DynamicAdvancedSession
+	inputs  []string // what the model reads of a batch, in its order
 	classes int
 }
+
+// batchInputs are the inputs that an exported model may have.
+var batchInputs = []string{"input_ids", "attention_mask", "token_type_ids"}
 
 // NewPredictor loads an exported model.
 func NewPredictor(path string, o Options) (*Predictor, error) {
@@ -37,15 +44,21 @@ func (p *Predictor) load(path string, o Options) error {
 		return err
 	}
 	defer so.Destroy()
-	_, outputs, err := ort.GetInputOutputInfo(path)
+	inputs, outputs, err := ort.GetInputOutputInfo(path)
 	if err != nil {
 		return err
 	}
 	if len(outputs) != 1 || len(outputs[0].Dimensions) != 2 || outputs[0].Dimensions[1] < 1 {
 		return fmt.Errorf("its outputs are %v; one output \"logits\" of shape [batch, classes] is needed", outputs)
 	}
+	for _, in := range inputs {
+		if !slices.Contains(batchInputs, in.Name) {
+			return fmt.Errorf("it has an input %q; only %s can be fed", in.Name, strings.Join(batchInputs, ", "))
+		}
+		p.inputs = append(p.inputs, in.Name)
+	}
 	p.classes = int(outputs[0].Dimensions[1])
-	p.session, err = ort.NewDynamicAdvancedSession(path, []string{"input_ids", "attention_mask", "token_type_ids"}, []string{outputs[0].Name}, so)
+	p.session, err = ort.NewDynamicAdvancedSession(path, p.inputs, []string{outputs[0].Name}, so)
 	return err
 }
 
@@ -66,7 +79,8 @@ func (p *Predictor) Logits(ids, mask, types []int64, size, tokens int) ([]float3
 	var pinner runtime.Pinner
 	defer pinner.Unpin()
 	shape := ort.NewShape(int64(size), int64(tokens))
-	for _, data := range [][]int64{ids, mask, types} {
+	for _, name := range p.inputs {
+		data := map[string][]int64{"input_ids": ids, "attention_mask": mask, "token_type_ids": types}[name]
 		if len(data) != size*tokens || len(data) == 0 {
 			return nil, fmt.Errorf("predicting: %d elements given for shape %v", len(data), shape)
 		}

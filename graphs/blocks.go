@@ -1,0 +1,145 @@
+package graphs
+
+import "math"
+
+// blocks is the vocabulary that encoder families are written in.
+type blocks struct {
+	*Builder
+	c *Config
+}
+
+// inputs declares the batch inputs that every family has, [B, T] int64.
+func (f blocks) inputs() (ids, mask *Value) {
+	return f.Input("input_ids", Int64, Batch, Tokens), f.Input("attention_mask", Int64, Batch, Tokens)
+}
+
+// words looks up word embeddings, [B, T, E].
+func (f blocks) words(name string, ids *Value) *Value {
+	return f.Op("Gather", nil, f.Parameter(name+".weight", f.c.VocabSize, f.c.EmbeddingSize), ids)
+}
+
+// tokenTypes looks up the embeddings of the segments, [B, T, E], and declares the input token_type_ids for it. A
+// model of one segment has no such input: the table's only row broadcasts, [1, E].
+func (f blocks) tokenTypes(name string) *Value {
+	table := f.Parameter(name+".weight", f.c.TypeVocabSize, f.c.EmbeddingSize)
+	if f.c.TypeVocabSize == 1 {
+		return table
+	}
+	return f.Op("Gather", nil, table, f.Input("token_type_ids", Int64, Batch, Tokens))
+}
+
+// positions is the position embedding of every token, the table's first rows, [T, E].
+func (f blocks) positions(name string) *Value {
+	table := f.Parameter(name+".weight", f.c.MaxPositions, f.c.EmbeddingSize)
+	return f.Op("Slice", Attrs{"to": Shape{Tokens, Static(f.c.EmbeddingSize)}}, table, f.Ints(0), f.dim(Tokens), f.Ints(0))
+}
+
+// layers returns the name prefixes "prefix0.", "prefix1.", … of the configured layers.
+func (f blocks) layers(prefix string) []string {
+	out := make([]string, f.c.NumLayers)
+	for i := range out {
+		out[i] = prefix + itoa(i) + "."
+	}
+	return out
+}
+
+// linear is x·Wᵀ + b, W [out, in].
+func (f blocks) linear(x *Value, name string, out int) *Value {
+	in := x.Shape[len(x.Shape)-1].Coef
+	w := f.Parameter(name+".weight", out, in)
+	return f.Add(f.MatMul(x, f.Transpose(w, 1, 0)), f.Parameter(name+".bias", out))
+}
+
+// feedForward is act(x·W₁ᵀ + b₁)·W₂ᵀ + b₂.
+func (f blocks) feedForward(x *Value, up, down string) *Value {
+	return f.linear(f.activation(f.linear(x, up, f.c.IntermediateSize)), down, f.c.HiddenSize)
+}
+
+// layerNorm normalises the last dimension.
+func (f blocks) layerNorm(x *Value, name string) *Value {
+	width := x.Shape[len(x.Shape)-1].Coef
+	return f.Op("LayerNormalization", Attrs{"axis": int64(-1), "epsilon": f.c.LayerNormEps}, x,
+		f.Parameter(name+".weight", width), f.Parameter(name+".bias", width))
+}
+
+// dropout marks a dropout site.
+func (f blocks) dropout(x *Value) *Value { return f.Op("Dropout", nil, x) }
+
+// activation is the configured non-linearity.
+func (f blocks) activation(x *Value) *Value { return activations[f.c.HiddenAct](f.Builder, x) }
+
+// activations maps Hugging Face's hidden_act to operators.
+var activations = map[string]func(*Builder, *Value) *Value{
+	"gelu":              gelu,
+	"gelu_python":       gelu,
+	"gelu_new":          geluTanh,
+	"gelu_fast":         geluTanh,
+	"gelu_pytorch_tanh": geluTanh,
+	"relu":              func(b *Builder, x *Value) *Value { return b.Op("Relu", nil, x) },
+	"silu":              silu,
+	"swish":             silu,
+	"tanh":              tanh,
+}
+
+// gelu is x·Φ(x). Source: Hendrycks and Gimpel 2016, arXiv 1606.08415, equation 1.
+func gelu(b *Builder, x *Value) *Value { return b.Op("Gelu", nil, x) }
+
+// geluTanh is gelu by its tanh approximation.
+func geluTanh(b *Builder, x *Value) *Value { return b.Op("Gelu", Attrs{"approximate": "tanh"}, x) }
+
+func tanh(b *Builder, x *Value) *Value { return b.Op("Tanh", nil, x) }
+
+// silu is x·σ(x).
+func silu(b *Builder, x *Value) *Value { return b.Mul(x, b.Op("Sigmoid", nil, x)) }
+
+// attentionBias is 0 where the mask is 1 and the lowest float32 where it is 0, [B, 1, 1, T].
+func (f blocks) attentionBias(mask *Value) *Value {
+	m := f.Op("Cast", Attrs{"to": int64(Float32)}, mask)
+	return f.Unsqueeze(f.Scale(f.Sub(f.Scalar(1), m), -math.MaxFloat32), 1, 2)
+}
+
+// splitHeads is x·Wᵀ + b cut into heads, x [B, T, C] → [B, H, T, D].
+func (f blocks) splitHeads(x *Value, name string) *Value {
+	heads, width := f.c.NumHeads, f.c.HiddenSize/f.c.NumHeads
+	y := f.linear(x, name, f.c.HiddenSize)
+	return f.Transpose(f.Reshape(y, Shape{Batch, Tokens, Static(heads), Static(width)}), 0, 2, 1, 3)
+}
+
+// attention is multi-head self-attention without its output projection, x [B, T, C] → [B, T, C]. bias is added
+// to the scores [B, H, T, T].
+func (f blocks) attention(x, bias *Value, query, key, value string) *Value {
+	q, k, v := f.splitHeads(x, query), f.splitHeads(x, key), f.splitHeads(x, value)
+	scale := 1 / math.Sqrt(float64(f.c.HiddenSize/f.c.NumHeads))
+	scores := f.Scale(f.MatMul(q, f.swapLast(k)), scale)
+	return f.mergeHeads(f.weighted(f.Add(scores, bias), v))
+}
+
+// weighted is drop(softmax(scores))·v, [B, H, T, T] and [B, H, T, D] → [B, H, T, D].
+func (f blocks) weighted(scores, v *Value) *Value {
+	return f.MatMul(f.dropout(f.Op("Softmax", Attrs{"axis": int64(-1)}, scores)), v)
+}
+
+// mergeHeads joins the heads again, [B, H, T, D] → [B, T, C].
+func (f blocks) mergeHeads(x *Value) *Value {
+	return f.Reshape(f.Transpose(x, 0, 2, 1, 3), Shape{Batch, Tokens, Static(f.c.HiddenSize)})
+}
+
+// offsets is j − i at row i and column j, [T, T] int64.
+func (f blocks) offsets() *Value {
+	row := Shape{Tokens}
+	ones := f.Op("Expand", Attrs{"to": row}, f.Ints(1), f.ShapeOf(row))
+	place := f.Op("CumSum", nil, ones, f.Const(Int64, []int{}, 0))
+	return f.Sub(f.Unsqueeze(place, 0), f.Unsqueeze(place, 1))
+}
+
+// clipped is x limited to −far … far and counted from −far on, from 0 to 2·far.
+func (f blocks) clipped(x *Value, far int) *Value {
+	y := f.Op("Cast", Attrs{"to": int64(Float32)}, x)
+	above := func(edge int) *Value { return f.Op("Relu", nil, f.Sub(y, f.Scalar(float64(edge)))) }
+	return f.Op("Cast", Attrs{"to": int64(Int64)}, f.Sub(above(-far), above(far)))
+}
+
+// firstToken is the [CLS] vector, [B, T, C] → [B, C].
+func (f blocks) firstToken(x *Value) *Value {
+	return f.Op("Gather", Attrs{"axis": int64(1)}, x, f.Const(Int64, []int{}, 0))
+}
