@@ -45,9 +45,13 @@ func (f blocks) layers(prefix string) []string {
 
 // linear is x·Wᵀ + b, W [out, in].
 func (f blocks) linear(x *Value, name string, out int) *Value {
+	return f.Add(f.product(x, name, out), f.Parameter(name+".bias", out))
+}
+
+// product is x·Wᵀ, W [out, in].
+func (f blocks) product(x *Value, name string, out int) *Value {
 	in := x.Shape[len(x.Shape)-1].Coef
-	w := f.Parameter(name+".weight", out, in)
-	return f.Add(f.MatMul(x, f.Transpose(w, 1, 0)), f.Parameter(name+".bias", out))
+	return f.MatMul(x, f.Transpose(f.Parameter(name+".weight", out, in), 1, 0))
 }
 
 // feedForward is act(x·W₁ᵀ + b₁)·W₂ᵀ + b₂.

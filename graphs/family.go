@@ -24,7 +24,8 @@ type family struct {
 
 // families maps model_type to its family.
 var families = map[string]family{
-	"bert": bert,
+	"bert":       bert,
+	"deberta-v2": deberta,
 }
 
 // familyNames returns the supported model types, sorted.

@@ -81,7 +81,7 @@ func inferConcat(n *Node) error {
 			return fmt.Errorf("operands %v and %v differ outside axis %d", x.Shape, y.Shape, axis)
 		}
 		d := y.Shape[axis]
-		if d.B != total.B || d.T != total.T {
+		if d.B != total.B || d.T != total.T || d.S != total.S {
 			return fmt.Errorf("sizes %v and %v along axis %d cannot be added", total, d, axis)
 		}
 		total.Coef += d.Coef

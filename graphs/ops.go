@@ -71,7 +71,8 @@ var operators = map[string]operator{
 	"ConstantOfShape":  {infer: inferConstantOfShape, constant: "literal", cheap: true},
 	"DequantizeLinear": {infer: inferDequantize, operands: 2, constant: "integer operand", cheap: true},
 	"StopGradient":     {infer: inferSame, constant: "stops the gradient by definition", emit: "Identity", cheap: true},
-	"Dropout":          {infer: inferSame, rows: rowsElementwise}, // marker, replaced by the dropout pass
+	"Dropout":          {infer: inferSame, rows: rowsElementwise},            // marker, replaced by the dropout pass
+	"RelativeShift":    {infer: inferRelativeShift, rows: rowsRelativeShift}, // marker, replaced by the shift pass
 }
 
 // Operators returns the names of the table's operators, sorted.
