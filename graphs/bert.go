@@ -31,7 +31,7 @@ func buildBERT(f blocks) *Value {
 	for _, layer := range f.layers("bert.encoder.layer.") {
 		x = f.bertLayer(x, bias, layer)
 	}
-	pooled := f.Op("Tanh", nil, f.linear(f.firstToken(x), "bert.pooler.dense", f.c.HiddenSize))
+	pooled := tanh(f.Builder, f.linear(f.firstToken(x), "bert.pooler.dense", f.c.HiddenSize))
 	return f.linear(f.dropout(pooled), "classifier", f.c.NumLabels)
 }
 

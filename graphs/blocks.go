@@ -82,7 +82,7 @@ var activations = map[string]func(*Builder, *Value) *Value{
 	"relu":              func(b *Builder, x *Value) *Value { return b.Op("Relu", nil, x) },
 	"silu":              silu,
 	"swish":             silu,
-	"tanh":              func(b *Builder, x *Value) *Value { return b.Op("Tanh", nil, x) },
+	"tanh":              tanh,
 }
 
 // gelu is x·Φ(x). Source: Hendrycks and Gimpel 2016, arXiv 1606.08415, equation 1.
@@ -90,6 +90,8 @@ func gelu(b *Builder, x *Value) *Value { return b.Op("Gelu", nil, x) }
 
 // geluTanh is gelu by its tanh approximation.
 func geluTanh(b *Builder, x *Value) *Value { return b.Op("Gelu", Attrs{"approximate": "tanh"}, x) }
+
+func tanh(b *Builder, x *Value) *Value { return b.Op("Tanh", nil, x) }
 
 // silu is x·σ(x).
 func silu(b *Builder, x *Value) *Value { return b.Mul(x, b.Op("Sigmoid", nil, x)) }
@@ -124,6 +126,21 @@ func (f blocks) weighted(scores, v *Value) *Value {
 // mergeHeads joins the heads again, [B, H, T, D] → [B, T, C].
 func (f blocks) mergeHeads(x *Value) *Value {
 	return f.Reshape(f.Transpose(x, 0, 2, 1, 3), Shape{Batch, Tokens, Static(f.c.HiddenSize)})
+}
+
+// offsets is j − i at row i and column j, [T, T] int64.
+func (f blocks) offsets() *Value {
+	row := Shape{Tokens}
+	ones := f.Op("Expand", Attrs{"to": row}, f.Ints(1), f.ShapeOf(row))
+	place := f.Op("CumSum", nil, ones, f.Const(Int64, []int{}, 0))
+	return f.Sub(f.Unsqueeze(place, 0), f.Unsqueeze(place, 1))
+}
+
+// clipped is x limited to −far … far and counted from −far on, from 0 to 2·far.
+func (f blocks) clipped(x *Value, far int) *Value {
+	y := f.Op("Cast", Attrs{"to": int64(Float32)}, x)
+	above := func(edge int) *Value { return f.Op("Relu", nil, f.Sub(y, f.Scalar(float64(edge)))) }
+	return f.Op("Cast", Attrs{"to": int64(Int64)}, f.Sub(above(-far), above(far)))
 }
 
 // firstToken is the [CLS] vector, [B, T, C] → [B, C].

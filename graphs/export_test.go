@@ -9,5 +9,8 @@ func Recomputed(op string) bool { return operators[op].cheap }
 // RowTableSize is the number of rows from which a looked-up table gets a row gradient.
 const RowTableSize = rowTable
 
+// Families returns the supported model types.
+var Families = familyNames
+
 // ParseConfig decodes and validates the content of a config.json.
 var ParseConfig = parseConfig

@@ -24,8 +24,15 @@ type family struct {
 
 // families maps model_type to its family.
 var families = map[string]family{
-	"bert":       bert,
-	"deberta-v2": deberta,
+	"albert":      albert,
+	"bert":        bert,
+	"camembert":   roberta("CamembertForSequenceClassification"),
+	"deberta-v2":  deberta,
+	"distilbert":  distilbert,
+	"electra":     electra,
+	"mpnet":       mpnet,
+	"roberta":     roberta("RobertaForSequenceClassification"),
+	"xlm-roberta": roberta("XLMRobertaForSequenceClassification"),
 }
 
 // familyNames returns the supported model types, sorted.

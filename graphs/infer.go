@@ -170,6 +170,22 @@ func inferReduce(n *Node) error {
 	return n.set(x.DType, out)
 }
 
+// inferCumSum handles CumSum(x, axis) of integers, which count positions.
+func inferCumSum(n *Node) error {
+	x := n.Inputs[0]
+	axis, err := n.literal(1)
+	if err != nil {
+		return err
+	}
+	if len(axis) != 1 || x.DType != Int64 {
+		return fmt.Errorf("one axis and int64 elements are needed, not axes %v and %v", axis, x.DType)
+	}
+	if _, err := normalAxis(axis[0], len(x.Shape)); err != nil {
+		return err
+	}
+	return n.set(x.DType, x.Shape)
+}
+
 func inferCast(n *Node) error {
 	x := n.Inputs[0]
 	return n.set(DType(n.Attrs.Int("to", int64(Float32))), x.Shape)

@@ -66,6 +66,7 @@ var operators = map[string]operator{
 	"Unsqueeze": {infer: inferUnsqueeze, gradient: gradReshape, cheap: true},
 	// types, shapes and markers
 	"Equal":            {infer: inferEqual, operands: 2, constant: "boolean", cheap: true},
+	"CumSum":           {infer: inferCumSum, operands: 2, constant: "of integers only", cheap: true},
 	"Cast":             {infer: inferCast, gradient: gradCast, cheap: true},
 	"Shape":            {infer: inferShape, constant: "integer", cheap: true},
 	"ConstantOfShape":  {infer: inferConstantOfShape, constant: "literal", cheap: true},

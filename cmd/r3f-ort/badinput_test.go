@@ -66,7 +66,7 @@ func TestBadModel(t *testing.T) {
 		says   []string
 	}{
 		"unsupported architecture": {"config.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"bert"`), []byte(`"llama"`), 1) },
-			[]string{"config.json", `"llama"`, "supported: bert"}},
+			[]string{"config.json", `"llama"`, "supported: albert, bert,"}},
 		"truncated weights": {"model.safetensors", func(b []byte) []byte { return b[:len(b)/2] }, []string{"model.safetensors", "truncated", "download"}},
 		"corrupt weights": {"model.safetensors", func(b []byte) []byte { return append([]byte{0xff}, b[1:]...) },
 			[]string{"model.safetensors", "header"}},

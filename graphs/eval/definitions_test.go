@@ -77,6 +77,13 @@ var definitions = []definition{
 	{"Gelu", graphs.Attrs{"approximate": "tanh"}, []operand{float(9)}, [][]int{{9}}, at1(func(x float64) float64 {
 		return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3)))) // ½(1 + tanh s) = σ(2s)
 	})},
+	{"CumSum", nil, []operand{fedAs(graphs.Int64, []int{2, 3}, 1, 0, 1, 2, -1, 5), {graphs.Int64, []int{}, []float64{1}, true}}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 {
+		sum := 0.0
+		for k := range i[1] + 1 {
+			sum += x(0, i[0], k)
+		}
+		return sum
+	}},
 	pointwise("StopGradient", func(x float64) float64 { return x }, -2, 0, 3),
 
 	{"MatMul", nil, []operand{float(2, 1, 3, 4), float(5, 4, 2)}, [][]int{{2, 5, 3, 2}}, func(x get, _ int, i []int) float64 {

@@ -60,6 +60,7 @@ var operators = map[string]operator{
 	"Squeeze":   {2, squeeze},
 	"Unsqueeze": {2, unsqueeze},
 	// types, shapes and markers
+	"CumSum":           {2, cumSum},
 	"Cast":             {1, cast},
 	"Shape":            {1, shape},
 	"ConstantOfShape":  {1, constantOfShape},
