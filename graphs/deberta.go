@@ -266,16 +266,12 @@ func (k debertaKeys) distanceBucket(d int) int {
 func (f blocks) convolution(x *Value, name string, size int) *Value {
 	width := f.c.HiddenSize
 	kernel := f.Parameter(name+".weight", width, width, size)
-	places := make([]float64, f.c.MaxPositions)
-	for i := range places {
-		places[i] = float64(i)
-	}
-	place := f.Op("Slice", Attrs{"to": Shape{Tokens}}, f.Const(Int64, []int{len(places)}, places...), f.Ints(0), f.dim(Tokens), f.Ints(0))
+	offsets := f.offsets()
 	var sum *Value
 	for k := range size {
 		moved := x
-		if by := int64(k - (size-1)/2); by != 0 {
-			hit := f.Op("Equal", nil, f.Unsqueeze(f.Add(place, f.Ints(by)), 1), f.Unsqueeze(place, 0))
+		if by := k - (size-1)/2; by != 0 {
+			hit := f.Op("Equal", nil, offsets, f.Ints(int64(by)))
 			moved = f.MatMul(f.Op("Cast", Attrs{"to": int64(Float32)}, hit), x)
 		}
 		w := f.Op("Gather", Attrs{"axis": int64(2)}, kernel, f.Const(Int64, []int{}, float64(k)))
