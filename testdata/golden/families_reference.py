@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 LABELS, LAMBDA, DROPOUT, BATCH = 3, 0.7, 0.3, 4
-SIZES = dict(vocab_size=61, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+SIZES = dict(vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=26, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 FAMILIES = {  # model_type: what its configuration has besides or instead of SIZES; None takes a key away; tokens (20) and std (0.3) are ours
     "bert": {},
