@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 LABELS, LAMBDA, DROPOUT, BATCH = 3, 0.7, 0.3, 4
-SIZES = dict(vocab_size=61, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+SIZES = dict(vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=26, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 DEBERTA = dict(model_type="deberta-v2", type_vocab_size=0, relative_attention=True, pooler_dropout=0.1)
 MODERN = dict(model_type="modernbert", pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2, local_attention=6,
