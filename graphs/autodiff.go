@@ -7,6 +7,9 @@ import "fmt"
 // not ask which operands matter.
 type gradient func(b *Builder, n *Node, dy *Value) []*Value
 
+// gradients is the same for an operator with several outputs: dys holds nil for those that contribute nothing.
+type gradients func(b *Builder, n *Node, dys []*Value) []*Value
+
 // RowGradient is the gradient of a table read by row: row Indices[i] of the table receives Rows[i]; a row
 // named more than once receives the sum.
 //
@@ -54,15 +57,18 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 	d := map[*Value]*Value{output: cotangent}
 	for i := len(forward) - 1; i >= 0; i-- {
 		n := forward[i]
-		for k, o := range n.Outputs[1:] {
-			if d[o] != nil {
-				return nil, fmt.Errorf("differentiating %s(%s): output %d contributes to the result, but the rule covers output 0 only", n.Op, describe(n.Inputs), k+1)
+		spec := b.table[n.Op]
+		dys, some := make([]*Value, len(n.Outputs)), false
+		for k, o := range n.Outputs {
+			dys[k], some = d[o], some || d[o] != nil
+			if k > 0 && d[o] != nil && spec.gradients == nil {
+				return nil, fmt.Errorf("differentiating %s(%s): output %d contributes to the result, but the rule covers output 0 only", n.Op, describe(n.Inputs), k)
 			}
 		}
-		dy := d[n.Outputs[0]]
-		if dy == nil || !active[n.Outputs[0]] {
+		if !some || !active[n.Outputs[0]] {
 			continue
 		}
+		dy := dys[0]
 		if byRow[n.Inputs[0]] {
 			table, index := n.Inputs[0], n.Inputs[1]
 			if index.Kind == Constant {
@@ -71,11 +77,16 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 			grads.Rows[table] = append(grads.Rows[table], RowGradient{Indices: index, Rows: dy})
 			continue
 		}
-		rule := b.table[n.Op].gradient
-		if rule == nil {
+		var dxs []*Value
+		switch {
+		case spec.gradients != nil:
+			dxs = spec.gradients(b, n, dys)
+		case spec.gradient != nil:
+			dxs = spec.gradient(b, n, dy)
+		default:
 			return nil, &NoGradientError{Op: n.Op, Inputs: describe(n.Inputs)}
 		}
-		for k, dx := range rule(b, n, dy) {
+		for k, dx := range dxs {
 			x := n.Inputs[k]
 			if dx == nil || x == nil || !active[x] {
 				continue

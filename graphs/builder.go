@@ -133,14 +133,29 @@ func (b *Builder) Unsqueeze(x *Value, axes ...int64) *Value {
 	return b.Op("Unsqueeze", nil, x, b.Ints(axes...))
 }
 
-// Squeeze removes the dimensions of size 1 at axes.
+// Squeeze removes the dimensions of size 1 at axes, or, where none are given, every dimension that is 1 for any batch.
 func (b *Builder) Squeeze(x *Value, axes ...int64) *Value {
+	if len(axes) == 0 {
+		for i, d := range x.Shape {
+			if d.Is(1) {
+				axes = append(axes, int64(i))
+			}
+		}
+		if len(axes) == 0 {
+			return x
+		}
+	}
 	return b.Op("Squeeze", nil, x, b.Ints(axes...))
 }
 
 // Concat joins along axis.
 func (b *Builder) Concat(axis int64, xs ...*Value) *Value {
 	return b.Op("Concat", Attrs{"axis": axis}, xs...)
+}
+
+// Split cuts x along axis into parts of the given sizes.
+func (b *Builder) Split(x *Value, axis int64, sizes ...int64) []*Value {
+	return b.OpN("Split", len(sizes), Attrs{"axis": axis}, x, b.Ints(sizes...))
 }
 
 // Sum reduces by addition over axes; keep keeps them with size 1.
@@ -221,6 +236,8 @@ func (b *Builder) dim(d Dim) *Value {
 		v = b.Op("Slice", nil, sizes, b.Ints(int64(axis)), b.Ints(int64(axis)+1), b.Ints(0))
 	} else if d == Batch || d == Tokens {
 		v = b.fail(fmt.Errorf("computing the size %v at run time: no input has a dimension of it", d))
+	} else if d == Span {
+		v = b.Sub(b.dim(Static(2).Mul(Tokens)), b.Ints(1))
 	} else {
 		v = b.Ints(int64(d.Coef))
 		for range d.B {
@@ -228,6 +245,9 @@ func (b *Builder) dim(d Dim) *Value {
 		}
 		for range d.T {
 			v = b.Mul(v, b.dim(Tokens))
+		}
+		for range d.S {
+			v = b.Mul(v, b.dim(Span))
 		}
 	}
 	b.shapes[key] = v

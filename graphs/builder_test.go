@@ -54,12 +54,81 @@ func TestMalformedNodes(t *testing.T) {
 		{"Gather of no axis", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value {
 			return b.Op("Gather", attrs("axis", int64(-4)), x, b.Ints(0))
 		}, []string{"Gather", "axis"}},
-		{"Slice outside", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
-			return b.Op("Slice", nil, y, b.Ints(2), b.Ints(6), b.Ints(1))
-		}, []string{"2:6", "dimension 5"}},
+		{"Slice of nothing", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Slice", nil, y, b.Ints(6), b.Ints(9), b.Ints(1))
+		}, []string{"dimension 5", "to nothing"}},
 		{"Slice of a symbolic axis", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
-			return b.Op("Slice", nil, y, b.Ints(0), b.Ints(1), b.Ints(0))
-		}, []string{"0:1", "dimension B"}},
+			return b.Op("Slice", nil, y, b.Ints(0), b.Ints(2), b.Ints(0))
+		}, []string{"0:2:1", "dimension B"}},
+		{"Slice by no step", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Slice", nil, y, b.Ints(0), b.Ints(2), b.Ints(1), b.Ints(0))
+		}, []string{"0:2:0"}},
+		{"Slice to another rank", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Slice", attrs("to", graphs.Shape{dimB}), y, b.Ints(0), b.Ints(2), b.Ints(1))
+		}, []string{"[B] is no part of [B, 5]"}},
+		{"Split into other sizes", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value { return b.Split(y, 1, 2, 2)[0] }, []string{"dimension 5", "[2 2]"}},
+		{"Split into unequal outputs", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.OpN("Split", 2, attrs("axis", int64(1), "num_outputs", int64(2)), y)[0]
+		}, []string{"dimension 5", "2 equal outputs"}},
+		{"GatherND too deep", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("GatherND", nil, y, b.Const(graphs.Int64, []int{1, 3}, 0, 0, 0))
+		}, []string{"[1, 3]", "do not fit", "[B, 5]"}},
+		{"GatherND of another batch", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("GatherND", attrs("batch_dims", int64(1)), y, b.Const(graphs.Int64, []int{2, 1}, 0, 0))
+		}, []string{"first 1 dimensions", "[2, 1]"}},
+		{"GatherElements of another rank", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("GatherElements", nil, y, b.Ints(0))
+		}, []string{"differ in rank"}},
+		{"ScatterND without an index dimension", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("ScatterND", nil, y, b.Const(graphs.Int64, []int{}, 0), y)
+		}, []string{"data [B, 5]", "indices []"}},
+		{"ScatterND of other updates", func(b *graphs.Builder, x, y *graphs.Value) *graphs.Value {
+			return b.Op("ScatterND", nil, y, b.Const(graphs.Int64, []int{1, 1}, 0), x)
+		}, []string{"[B, T, 3], not", "[1, 5]"}},
+		{"ScatterElements by another reduction", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			at := b.Const(graphs.Int64, []int{1, 1}, 0)
+			return b.Op("ScatterElements", attrs("reduction", "mul"), y, at, b.Const(graphs.Float32, []int{1, 1}, 0))
+		}, []string{"mul"}},
+		{"Where by a number", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value { return b.Op("Where", nil, x, x, x) }, []string{"bool", "float32"}},
+		{"And of numbers", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value { return b.Op("And", nil, x, x) }, []string{"bool", "float32"}},
+		{"IsNaN of integers", func(b *graphs.Builder, _, _ *graphs.Value) *graphs.Value { return b.Op("IsNaN", nil, b.Ints(1)) }, []string{"float32", "int64"}},
+		{"Clip by a vector", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Clip", nil, y, nil, b.Parameter("w", 5))
+		}, []string{"[5]", "scalar"}},
+		{"Mod of floats without fmod", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value { return b.Op("Mod", nil, x, x) }, []string{"fmod"}},
+		{"Cast to half precision", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value {
+			return b.Op("Cast", attrs("to", int64(10)), x)
+		}, []string{"dtype(10)"}},
+		{"CumSum along no axis", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value { return b.Op("CumSum", nil, x, b.Ints(3)) }, []string{"axis 3"}},
+		{"Range of nothing", func(b *graphs.Builder, _, _ *graphs.Value) *graphs.Value {
+			zero := b.Scalar(0)
+			return b.Op("Range", nil, zero, zero, b.Scalar(1))
+		}, []string{"no elements"}},
+		{"Range of a computed length", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value {
+			return b.Op("Range", nil, b.Scalar(0), b.Op("ReduceMax", attrs("keepdims", int64(0)), x), b.Scalar(1))
+		}, []string{"operand 1 is not a constant"}},
+		{"Tile of nothing", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value { return b.Op("Tile", nil, y, b.Ints(1, 0)) }, []string{"0 times"}},
+		{"Tile to another shape", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Tile", attrs("to", graphs.Shape{dimT, dim(5)}), y, b.Ints(1, 1))
+		}, []string{"[T, 5]", "[B, 5]"}},
+		{"Trilu of a vector", func(b *graphs.Builder, _, _ *graphs.Value) *graphs.Value {
+			return b.Op("Trilu", nil, b.Parameter("w", 3))
+		}, []string{"no matrix"}},
+		{"Einsum without a term", func(b *graphs.Builder, x, _ *graphs.Value) *graphs.Value {
+			return b.Op("Einsum", attrs("equation", "abc->ab"), x, x)
+		}, []string{"1 terms for 2 operands"}},
+		{"Einsum of another rank", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Einsum", attrs("equation", "abc->ab"), y)
+		}, []string{"abc", "2 dimensions"}},
+		{"Einsum of a diagonal", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Einsum", attrs("equation", "aa->a"), y)
+		}, []string{"comes twice"}},
+		{"Einsum of two sizes", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Einsum", attrs("equation", "ab,bc->ac"), y, y)
+		}, []string{"sizes 5 and B"}},
+		{"Einsum of an unknown subscript", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Einsum", attrs("equation", "ab->ac"), y)
+		}, []string{"'c'"}},
 		{"Slice with bounds of two lengths", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
 			return b.Op("Slice", nil, y, b.Ints(0), b.Ints(1), b.Ints(1, 1))
 		}, []string{"Slice", "starts"}},
@@ -67,8 +136,18 @@ func TestMalformedNodes(t *testing.T) {
 			return b.Op("Slice", nil, y, b.Ints(0), b.Ints(1))
 		}, []string{"operand 3 is missing"}},
 		{"Pad without a shape", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
-			return b.Op("Pad", nil, y, b.Ints(0, 0, 0, 0))
+			return b.Op("Pad", nil, y, b.Ints(1, 0, 0, 0))
 		}, []string{"Pad", "[B, 5]"}},
+		{"Pad of another rank", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value { return b.Op("Pad", nil, y, b.Ints(0, 0)) }, []string{"2 pads", "not 4"}},
+		{"Pad that removes", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Pad", nil, y, b.Ints(0, -1, 0, 0))
+		}, []string{"-1", "use Slice"}},
+		{"Pad by reflection", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Pad", attrs("mode", "reflect"), y, b.Ints(0, 1, 0, 0))
+		}, []string{"reflect"}},
+		{"Pad with a computed value", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
+			return b.Op("Pad", nil, y, b.Ints(0, 1, 0, 0), b.Parameter("w"))
+		}, []string{"must be a constant"}},
 		{"Concat of two ranks", func(b *graphs.Builder, x, y *graphs.Value) *graphs.Value { return b.Concat(0, x, y) }, []string{"Concat", "[B, 5]"}},
 		{"Concat of B and T", func(b *graphs.Builder, _, y *graphs.Value) *graphs.Value {
 			return b.Concat(0, y, b.Input("z", graphs.Float32, dimT, dim(5)))

@@ -1,7 +1,7 @@
 package graphs
 
 // Differentiable reports whether the operator table holds a gradient rule.
-func Differentiable(op string) bool { return operators[op].gradient != nil }
+func Differentiable(op string) bool { return operators[op].differentiable() }
 
 // Recomputed reports whether the backward graph repeats an operator instead of saving its result.
 func Recomputed(op string) bool { return operators[op].cheap }

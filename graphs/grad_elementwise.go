@@ -28,6 +28,39 @@ func gradDiv(b *Builder, n *Node, dy *Value) []*Value {
 	return []*Value{b.sumTo(dx, x.Shape), b.Op("Neg", nil, b.sumTo(b.Mul(dx, n.Outputs[0]), y.Shape))}
 }
 
+// y = a mod b = a − b·q, q a whole number: da = dy, db = −dy·q, q = (a − y)/b.
+func gradMod(b *Builder, n *Node, dy *Value) []*Value {
+	x, y := n.Inputs[0], n.Inputs[1]
+	q := b.Div(b.Sub(x, n.Outputs[0]), y)
+	return []*Value{b.sumTo(dy, x.Shape), b.Op("Neg", nil, b.sumTo(b.Mul(dy, q), y.Shape))}
+}
+
+// y = xᵖ: dx = dy·p·xᵖ⁻¹, dp = dy·y·ln x, and 0 at x = 0 as PyTorch has it. The square, which decomposed
+// normalisations hold, needs no power.
+func gradPow(b *Builder, n *Node, dy *Value) []*Value {
+	x, p := n.Inputs[0], n.Inputs[1]
+	if p.Kind == Constant && len(p.Literal) == 1 && p.Literal[0] == 2 && len(p.Shape) <= len(x.Shape) {
+		return []*Value{b.Mul(dy, b.Add(x, x)), nil}
+	}
+	exponent, less := p, (*Value)(nil)
+	if p.DType == Float32 {
+		less = b.Sub(p, b.Scalar(1))
+	} else {
+		exponent = b.Op("Cast", Attrs{"to": int64(Float32)}, p)
+		less = b.Sub(p, b.Const(p.DType, []int{}, 1))
+	}
+	dx := b.sumTo(b.Mul(dy, b.Mul(exponent, b.Op("Pow", nil, x, less))), x.Shape)
+	if p.DType != Float32 {
+		return []*Value{dx, nil}
+	}
+	zero := b.Op("Equal", nil, x, b.Scalar(0))
+	log := b.Op("Log", nil, b.Op("Where", nil, zero, b.Scalar(1), x))
+	return []*Value{dx, b.sumTo(b.Mul(dy, b.Mul(n.Outputs[0], log)), p.Shape)}
+}
+
+// y = x: dx = dy.
+func gradIdentity(_ *Builder, _ *Node, dy *Value) []*Value { return []*Value{dy} }
+
 // y = −x: dx = −dy.
 func gradNeg(b *Builder, _ *Node, dy *Value) []*Value {
 	return []*Value{b.Op("Neg", nil, dy)}
@@ -59,6 +92,16 @@ func gradLog(b *Builder, n *Node, dy *Value) []*Value {
 	return []*Value{b.Div(dy, n.Inputs[0])}
 }
 
+// y = sin x: dx = dy·cos x.
+func gradSin(b *Builder, n *Node, dy *Value) []*Value {
+	return []*Value{b.Mul(dy, b.Op("Cos", nil, n.Inputs[0]))}
+}
+
+// y = cos x: dx = −dy·sin x.
+func gradCos(b *Builder, n *Node, dy *Value) []*Value {
+	return []*Value{b.Op("Neg", nil, b.Mul(dy, b.Op("Sin", nil, n.Inputs[0])))}
+}
+
 // y = erf x: dx = dy·(2/√π)·e^(−x²).
 func gradErf(b *Builder, n *Node, dy *Value) []*Value {
 	x := n.Inputs[0]
@@ -76,6 +119,13 @@ func gradTanh(b *Builder, n *Node, dy *Value) []*Value {
 func gradSigmoid(b *Builder, n *Node, dy *Value) []*Value {
 	y := n.Outputs[0]
 	return []*Value{b.Mul(dy, b.Mul(y, b.Sub(b.Scalar(1), y)))}
+}
+
+// y = min(1, max(0, α·x + β)): dx = α·dy·[0 < y < 1]. sign(y·(1 − y)) is that indicator.
+func gradHardSigmoid(b *Builder, n *Node, dy *Value) []*Value {
+	y := n.Outputs[0]
+	inside := b.Op("Sign", nil, b.Mul(y, b.Sub(b.Scalar(1), y)))
+	return []*Value{b.Mul(dy, b.Scale(inside, n.Attrs.Float("alpha", 0.2)))}
 }
 
 // y = max(x, 0): dx = dy·[x > 0], with 0 at x = 0 as PyTorch has it. sign(y) is that indicator.

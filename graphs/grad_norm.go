@@ -1,5 +1,7 @@
 package graphs
 
+import "fmt"
+
 // Gradient rules of normalisations and reductions.
 
 // y = γ·x̂ + β, x̂ = (x − μ)·r, r = 1/√(σ² + ε), over the last dimension. With g = dy·γ:
@@ -59,24 +61,61 @@ func gradLogSoftmax(b *Builder, n *Node, dy *Value) []*Value {
 
 // y = Σ x over axes: dx = dy stretched to the shape of x.
 func gradReduceSum(b *Builder, n *Node, dy *Value) []*Value {
+	gone, err := reducedAxes(n)
+	if err != nil {
+		return b.failed(err, n)
+	}
 	x := n.Inputs[0]
-	kept := append(Shape{}, x.Shape...)
-	for _, a := range n.Inputs[1].Literal {
-		if k, err := normalAxis(int64(a), len(kept)); err == nil {
-			kept[k] = Static(1)
+	dx := b.Op("Expand", Attrs{"to": x.Shape}, b.Reshape(dy, keptShape(x.Shape, gone)), b.ShapeOf(x.Shape))
+	return []*Value{dx, nil}[:len(n.Inputs)]
+}
+
+// keptShape is s with the reduced axes as 1.
+func keptShape(s Shape, gone map[int]bool) Shape {
+	kept := append(Shape{}, s...)
+	for i := range kept {
+		if gone[i] {
+			kept[i] = Static(1)
 		}
 	}
-	return []*Value{b.Op("Expand", Attrs{"to": x.Shape}, b.Reshape(dy, kept), b.ShapeOf(x.Shape)), nil}
+	return kept
+}
+
+// failed records err and gives no gradients.
+func (b *Builder) failed(err error, n *Node) []*Value {
+	b.fail(fmt.Errorf("differentiating %s(%s): %w", n.Op, describe(n.Inputs), err))
+	return make([]*Value, len(n.Inputs))
 }
 
 // y = mean of x over axes: dx = dy/N stretched to the shape of x, N the number of averaged elements.
 func gradReduceMean(b *Builder, n *Node, dy *Value) []*Value {
+	gone, err := reducedAxes(n)
+	if err != nil {
+		return b.failed(err, n)
+	}
 	count := Static(1)
-	for _, a := range n.Inputs[1].Literal {
-		if k, err := normalAxis(int64(a), len(n.Inputs[0].Shape)); err == nil {
-			count = count.Mul(n.Inputs[0].Shape[k])
+	for i, d := range n.Inputs[0].Shape {
+		if gone[i] {
+			count = count.Mul(d)
 		}
 	}
 	size := b.Reshape(b.Op("Cast", Attrs{"to": int64(Float32)}, b.dim(count)), Shape{})
 	return gradReduceSum(b, n, b.Div(dy, size))
+}
+
+// y = √Σ x² over axes: dx = dy·x/y, and 0 where y = 0 as PyTorch has it.
+func gradReduceL2(b *Builder, n *Node, dy *Value) []*Value {
+	gone, err := reducedAxes(n)
+	if err != nil {
+		return b.failed(err, n)
+	}
+	x, y := n.Inputs[0], n.Outputs[0]
+	slope := b.Op("Where", nil, b.Op("Equal", nil, y, b.Scalar(0)), b.Scalar(0), b.Div(dy, y))
+	return []*Value{b.Mul(x, b.Reshape(slope, keptShape(x.Shape, gone))), nil}[:len(n.Inputs)]
+}
+
+// y = running sum of x along axis: dx = running sum of dy from the other end.
+func gradCumSum(b *Builder, n *Node, dy *Value) []*Value {
+	attrs := Attrs{"exclusive": n.Attrs.Int("exclusive", 0), "reverse": 1 - n.Attrs.Int("reverse", 0)}
+	return []*Value{b.Op("CumSum", attrs, dy, n.Inputs[1]), nil}
 }

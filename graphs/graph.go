@@ -2,6 +2,8 @@ package graphs
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"sort"
 )
 
@@ -53,6 +55,17 @@ type Value struct {
 	Literal  []float64 // of a Constant: its elements, row-major
 }
 
+// integer is an element of an int64 literal. Bounds such as the largest int64, which float64 rounds up, stay in range.
+func integer(x float64) int64 {
+	switch {
+	case x >= math.MaxInt64:
+		return math.MaxInt64
+	case x <= math.MinInt64:
+		return math.MinInt64
+	}
+	return int64(x)
+}
+
 // Node is one operator application. Inputs may hold nil for an absent optional input.
 type Node struct {
 	Op      string
@@ -84,6 +97,13 @@ func (a Attrs) Float(name string, def float64) float64 {
 func (a Attrs) Ints(name string) []int64 {
 	v, _ := a[name].([]int64)
 	return v
+}
+
+// with returns a copy of the attributes in which name is v.
+func (a Attrs) with(name string, v any) Attrs {
+	out := maps.Clone(a)
+	out[name] = v
+	return out
 }
 
 // names returns the attribute names in a fixed order.

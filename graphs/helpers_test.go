@@ -7,6 +7,7 @@ import (
 
 	"github.com/r3f-ort/r3f-ort/graphs"
 	"github.com/r3f-ort/r3f-ort/graphs/eval"
+	"github.com/r3f-ort/r3f-ort/graphs/graphtest"
 )
 
 // The legend of shapes: B batch, T tokens, and static sizes.
@@ -19,17 +20,7 @@ func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x723
 
 // fill makes a tensor of a symbolic shape, element by element.
 func fill(s graphs.Shape, batch, tokens int, next func() float64) eval.Tensor {
-	t := eval.Tensor{Shape: []int{}}
-	n := 1
-	for _, d := range s.Sizes(batch, tokens) {
-		t.Shape = append(t.Shape, int(d))
-		n *= int(d)
-	}
-	t.Data = make([]float64, n)
-	for i := range t.Data {
-		t.Data[i] = next()
-	}
-	return t
+	return graphtest.Fill(s, batch, tokens, next)
 }
 
 // filled is fill for sizes that are known.

@@ -31,7 +31,7 @@ func (n *Node) literal(i int) ([]int64, error) {
 	}
 	out := make([]int64, len(v.Literal))
 	for k, x := range v.Literal {
-		out[k] = int64(x)
+		out[k] = integer(x)
 	}
 	return out, nil
 }
@@ -63,26 +63,6 @@ func axisSet(axes []int64, rank int) (map[int]bool, error) {
 func inferSame(n *Node) error {
 	x := n.Inputs[0]
 	return n.set(x.DType, x.Shape)
-}
-
-func inferBroadcast(n *Node) error {
-	x := n.Inputs[0]
-	y := n.Inputs[1]
-	if x.DType != y.DType {
-		return fmt.Errorf("element types %v and %v differ", x.DType, y.DType)
-	}
-	s, err := broadcast(x.Shape, y.Shape)
-	if err != nil {
-		return err
-	}
-	return n.set(x.DType, s)
-}
-
-func inferEqual(n *Node) error {
-	if err := inferBroadcast(n); err != nil {
-		return err
-	}
-	return n.set(Bool, n.Outputs[0].Shape)
 }
 
 func inferMatMul(n *Node) error {
@@ -150,11 +130,7 @@ func inferLayerNorm(n *Node) error {
 
 func inferReduce(n *Node) error {
 	x := n.Inputs[0]
-	axes, err := n.literal(1)
-	if err != nil {
-		return err
-	}
-	gone, err := axisSet(axes, len(x.Shape))
+	gone, err := reducedAxes(n)
 	if err != nil {
 		return err
 	}
@@ -170,25 +146,55 @@ func inferReduce(n *Node) error {
 	return n.set(x.DType, out)
 }
 
-// inferCumSum handles CumSum(x, axis) of integers, which count positions.
+// reducedAxes are the axes that a reduction removes: the literal operand, or all where it is absent.
+func reducedAxes(n *Node) (map[int]bool, error) {
+	rank := len(n.Inputs[0].Shape)
+	if len(n.Inputs) > 1 && n.Inputs[1] != nil {
+		axes, err := n.literal(1)
+		if err != nil {
+			return nil, err
+		}
+		if len(axes) > 0 {
+			return axisSet(axes, rank)
+		}
+	}
+	if n.Attrs.Int("noop_with_empty_axes", 0) != 0 {
+		return map[int]bool{}, nil
+	}
+	all := map[int]bool{}
+	for i := range rank {
+		all[i] = true
+	}
+	return all, nil
+}
+
+// inferCumSum handles CumSum(x, axis), the axis a literal of one element.
 func inferCumSum(n *Node) error {
-	x := n.Inputs[0]
+	if _, err := scanAxis(n); err != nil {
+		return err
+	}
+	return inferSame(n)
+}
+
+// scanAxis is the axis that a cumulative sum runs along.
+func scanAxis(n *Node) (int, error) {
 	axis, err := n.literal(1)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if len(axis) != 1 || x.DType != Int64 {
-		return fmt.Errorf("one axis and int64 elements are needed, not axes %v and %v", axis, x.DType)
+	if len(axis) != 1 {
+		return 0, fmt.Errorf("%d axes are given, not 1", len(axis))
 	}
-	if _, err := normalAxis(axis[0], len(x.Shape)); err != nil {
-		return err
-	}
-	return n.set(x.DType, x.Shape)
+	return normalAxis(axis[0], len(n.Inputs[0].Shape))
 }
 
 func inferCast(n *Node) error {
-	x := n.Inputs[0]
-	return n.set(DType(n.Attrs.Int("to", int64(Float32))), x.Shape)
+	switch to := DType(n.Attrs.Int("to", int64(Float32))); to {
+	case Float32, Uint8, Int64, Bool:
+		return n.set(to, n.Inputs[0].Shape)
+	default:
+		return fmt.Errorf("%v is no element type of these graphs; use float32, uint8, int64 or bool", to)
+	}
 }
 
 func inferShape(n *Node) error {

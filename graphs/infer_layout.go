@@ -1,68 +1,50 @@
 package graphs
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
-// Shape functions of the operators that select elements or change layout.
+// Shape functions of the operators that change layout.
 
-func inferGather(n *Node) error {
-	x := n.Inputs[0]
-	index := n.Inputs[1]
-	axis, err := normalAxis(n.Attrs.Int("axis", 0), len(x.Shape))
-	if err != nil {
-		return err
-	}
-	if index.DType != Int64 {
-		return fmt.Errorf("indices must be int64, not %v", index.DType)
-	}
-	out := append(Shape{}, x.Shape[:axis]...)
-	out = append(out, index.Shape...)
-	return n.set(x.DType, append(out, x.Shape[axis+1:]...))
-}
-
-// inferSlice handles Slice(x, starts, ends, axes) with step 1. Bounds are literals or run-time vectors; the
-// attribute "to" then gives the resulting shape, which the builder knows symbolically.
-func inferSlice(n *Node) error {
-	x := n.Inputs[0]
-	if to, ok := n.Attrs["to"].(Shape); ok {
-		return n.set(x.DType, to)
-	}
-	starts, err := n.literal(1)
-	if err != nil {
-		return err
-	}
-	ends, err := n.literal(2)
-	if err != nil {
-		return err
-	}
-	axes, err := n.literal(3)
-	if err != nil {
-		return err
-	}
-	if len(starts) != len(axes) || len(ends) != len(axes) {
-		return fmt.Errorf("%d starts, %d ends and %d axes must be as many", len(starts), len(ends), len(axes))
-	}
-	out := append(Shape{}, x.Shape...)
-	for i, a := range axes {
-		k, err := normalAxis(a, len(x.Shape))
-		if err != nil {
-			return err
-		}
-		if !x.Shape[k].IsStatic() || starts[i] < 0 || ends[i] > int64(x.Shape[k].Coef) || ends[i] < starts[i] {
-			return fmt.Errorf("range %d:%d does not lie within dimension %v", starts[i], ends[i], x.Shape[k])
-		}
-		out[k] = Static(int(ends[i] - starts[i]))
-	}
-	return n.set(x.DType, out)
-}
-
-// inferPad handles Pad(x, pads) with zeros; the attribute "to" holds the resulting shape.
+// inferPad handles Pad(x, pads, value) in mode constant, pads before every dimension and then after every one, the
+// value a literal. Pads are literals of static dimensions, or the attribute "to" holds the resulting shape.
 func inferPad(n *Node) error {
 	x := n.Inputs[0]
-	to, ok := n.Attrs["to"].(Shape)
-	if !ok || len(to) != len(x.Shape) {
-		return fmt.Errorf("the resulting shape of a padding of %v is not given", x.Shape)
+	rank := len(x.Shape)
+	if mode, ok := n.Attrs["mode"]; ok && mode != "constant" {
+		return fmt.Errorf("mode is %v; only constant is supported", mode)
 	}
-	return n.set(x.DType, to)
+	if len(n.Inputs) > 2 && n.Inputs[2] != nil && n.Inputs[2].Kind != Constant {
+		return fmt.Errorf("the value to pad with must be a constant")
+	}
+	if to, ok := n.Attrs["to"].(Shape); ok {
+		if len(to) != rank {
+			return fmt.Errorf("padding does not turn %v into %v", x.Shape, to)
+		}
+		return n.set(x.DType, to)
+	}
+	pads, err := n.literal(1)
+	if err != nil {
+		return fmt.Errorf("the resulting shape of a padding of %v is not given: %w", x.Shape, err)
+	}
+	if len(pads) != 2*rank {
+		return fmt.Errorf("%d pads for %v, not %d", len(pads), x.Shape, 2*rank)
+	}
+	out := append(Shape{}, x.Shape...)
+	for i, d := range x.Shape {
+		before, after := pads[i], pads[rank+i]
+		switch {
+		case before == 0 && after == 0:
+		case before < 0 || after < 0:
+			return fmt.Errorf("pads %d and %d of dimension %v: use Slice to remove elements", before, after, d)
+		case !d.IsStatic():
+			return fmt.Errorf("the resulting shape of a padding of %v is not given", x.Shape)
+		default:
+			out[i] = Static(int(before) + d.Coef + int(after))
+		}
+	}
+	return n.set(x.DType, out)
 }
 
 func inferConcat(n *Node) error {
@@ -81,7 +63,7 @@ func inferConcat(n *Node) error {
 			return fmt.Errorf("operands %v and %v differ outside axis %d", x.Shape, y.Shape, axis)
 		}
 		d := y.Shape[axis]
-		if d.B != total.B || d.T != total.T {
+		if d.B != total.B || d.T != total.T || d.S != total.S {
 			return fmt.Errorf("sizes %v and %v along axis %d cannot be added", total, d, axis)
 		}
 		total.Coef += d.Coef
@@ -125,11 +107,7 @@ func inferTranspose(n *Node) error {
 	if !isPermutation(perm, len(x.Shape)) {
 		return fmt.Errorf("%v is not a permutation of the dimensions of %v", perm, x.Shape)
 	}
-	out := make(Shape, len(perm))
-	for i, p := range perm {
-		out[i] = x.Shape[p]
-	}
-	return n.set(x.DType, out)
+	return n.set(x.DType, permuted(x.Shape, perm))
 }
 
 // isPermutation reports whether perm holds each of 0 … rank−1 once.
@@ -190,4 +168,84 @@ func inferUnsqueeze(n *Node) error {
 		next++
 	}
 	return n.set(x.DType, out)
+}
+
+// inferTile handles Tile(x, repeats): repeats are literals, or the attribute "to" holds the resulting shape.
+func inferTile(n *Node) error {
+	x := n.Inputs[0]
+	if to, ok := n.Attrs["to"].(Shape); ok {
+		if _, err := repeats(x.Shape, to); err != nil {
+			return err
+		}
+		return n.set(x.DType, to)
+	}
+	times, err := n.literal(1)
+	if err != nil {
+		return err
+	}
+	if len(times) != len(x.Shape) {
+		return fmt.Errorf("%d repeats for %v, not %d", len(times), x.Shape, len(x.Shape))
+	}
+	out := make(Shape, len(x.Shape))
+	for i, d := range x.Shape {
+		if times[i] < 1 {
+			return fmt.Errorf("dimension %v is repeated %d times", d, times[i])
+		}
+		out[i] = d.Mul(Static(int(times[i])))
+	}
+	return n.set(x.DType, out)
+}
+
+// repeats says how often each dimension of from lies in that of to.
+func repeats(from, to Shape) (Shape, error) {
+	if len(from) != len(to) {
+		return nil, fmt.Errorf("%v is no repetition of %v", to, from)
+	}
+	out := make(Shape, len(to))
+	for i, d := range to {
+		e := from[i]
+		if e.Coef == 0 || d.Coef%e.Coef != 0 || d.B < e.B || d.T < e.T || d.S < e.S {
+			return nil, fmt.Errorf("%v is no repetition of %v: dimension %v against %v", to, from, d, e)
+		}
+		out[i] = Dim{d.Coef / e.Coef, d.B - e.B, d.T - e.T, d.S - e.S}
+	}
+	return out, nil
+}
+
+func inferTrilu(n *Node) error {
+	if x := n.Inputs[0]; len(x.Shape) < 2 {
+		return fmt.Errorf("%v is no matrix", x.Shape)
+	}
+	if len(n.Inputs) > 1 && n.Inputs[1] != nil && n.Inputs[1].DType != Int64 {
+		return fmt.Errorf("the diagonal must be int64, not %v", n.Inputs[1].DType)
+	}
+	return inferSame(n)
+}
+
+// inferRange handles Range(start, limit, delta) of scalars: literals, or the attribute "to" holds the resulting shape.
+func inferRange(n *Node) error {
+	t := n.Inputs[0].DType
+	for i, v := range n.Inputs {
+		if len(v.Shape) != 0 || v.DType != t {
+			return fmt.Errorf("operand %d is %v%v; scalars of one type are wanted", i, v.DType, v.Shape)
+		}
+	}
+	if to, ok := n.Attrs["to"].(Shape); ok {
+		if len(to) != 1 {
+			return fmt.Errorf("a range is no tensor of shape %v", to)
+		}
+		return n.set(t, to)
+	}
+	var bounds [3]float64
+	for i, v := range n.Inputs {
+		if v.Kind != Constant {
+			return fmt.Errorf("the resulting shape of a range is not given and operand %d is not a constant", i)
+		}
+		bounds[i] = v.Literal[0]
+	}
+	count := math.Ceil((bounds[1] - bounds[0]) / bounds[2])
+	if !(count >= 1 && count <= math.MaxInt32) {
+		return fmt.Errorf("the range from %v to %v by %v has no elements, or too many", bounds[0], bounds[1], bounds[2])
+	}
+	return n.set(t, StaticShape(int(count)))
 }

@@ -130,7 +130,7 @@ func (e *emitter) constant(v *Value) {
 	for _, x := range v.Literal {
 		switch v.DType {
 		case Int64:
-			t.Raw = binary.LittleEndian.AppendUint64(t.Raw, uint64(int64(x)))
+			t.Raw = binary.LittleEndian.AppendUint64(t.Raw, uint64(integer(x)))
 		case Float32:
 			t.Raw = binary.LittleEndian.AppendUint32(t.Raw, math.Float32bits(float32(x)))
 		default:

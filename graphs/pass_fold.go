@@ -44,13 +44,26 @@ func foldInts(r *rewriter, n *Node) *Value {
 		out = foldArithmetic(n.Op, operands[0], operands[1], y.Shape.Product().Coef)
 	case "Gather":
 		for _, i := range operands[1] {
+			if i < 0 {
+				i += float64(len(operands[0]))
+			}
 			if i < 0 || int(i) >= len(operands[0]) {
 				return nil
 			}
 			out = append(out, operands[0][int(i)])
 		}
 	case "Slice":
-		out = operands[0][int(operands[1][0]):int(operands[2][0])]
+		step := int64(1)
+		if len(operands) > 4 {
+			step = integer(operands[4][0])
+		}
+		c, ok := cutOf(integer(operands[1][0]), integer(operands[2][0]), step, Static(len(operands[0])))
+		if !ok || c.count < 1 {
+			return nil
+		}
+		for i := range c.count {
+			out = append(out, operands[0][c.begin+i*c.step])
+		}
 	default:
 		return nil
 	}

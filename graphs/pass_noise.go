@@ -30,9 +30,8 @@ func passNoise(g *Graph, m *Model, o Options) (*Graph, error) {
 	}
 	for _, n := range g.Nodes {
 		if n != lookup {
-			if n.Op == "Reshape" && o.Doubled {
-				r.replace(n, []*Value{r.Reshape(r.of(n.Inputs[0]), doubledShape(n.Attrs["to"].(Shape)))})
-				continue
+			if to, ok := n.Attrs["to"].(Shape); ok && o.Doubled {
+				n = &Node{Op: n.Op, Attrs: n.Attrs.with("to", doubledShape(to)), Inputs: n.Inputs, Outputs: n.Outputs}
 			}
 			r.replace(n, r.copy(n))
 			continue

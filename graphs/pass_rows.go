@@ -17,6 +17,10 @@ func rowsElementwise(n *Node, axis int) []int {
 func alignedAxes(n *Node, axis, rank int) []int {
 	out := make([]int, len(n.Inputs))
 	for i, x := range n.Inputs {
+		if x == nil {
+			out[i] = -1
+			continue
+		}
 		k := axis - (rank - len(x.Shape))
 		if k < 0 || x.Shape[k].Is(1) {
 			k = -1
@@ -37,16 +41,114 @@ func rowsMatMul(n *Node, axis int) []int {
 	}
 }
 
-// rowsFirstOperand serves operators that work along one axis of their first operand, the last by default.
-func rowsFirstOperand(n *Node, axis int) []int {
-	if own, err := normalAxis(n.Attrs.Int("axis", -1), len(n.Outputs[0].Shape)); err != nil || axis == own {
-		return nil
+// rowsBeside serves operators that work along one axis of their first operand and leave the others alone; def is the
+// axis where the attribute is absent.
+func rowsBeside(def int64) rowRule {
+	return func(n *Node, axis int) []int {
+		if own, err := normalAxis(n.Attrs.Int("axis", def), len(n.Inputs[0].Shape)); err != nil || axis == own {
+			return nil
+		}
+		return onlyFirst(n, axis)
 	}
+}
+
+var (
+	rowsNormalised = rowsBeside(-1)
+	rowsSplit      = rowsBeside(0)
+)
+
+// onlyFirst selects along axis of the first operand.
+func onlyFirst(n *Node, axis int) []int {
 	out := []int{axis}
 	for range n.Inputs[1:] {
 		out = append(out, -1)
 	}
 	return out
+}
+
+func rowsConcat(n *Node, axis int) []int {
+	if rowsSplit(n, axis) == nil {
+		return nil
+	}
+	out := make([]int, len(n.Inputs))
+	for i := range out {
+		out[i] = axis
+	}
+	return out
+}
+
+func rowsGatherElements(n *Node, axis int) []int {
+	x, index := n.Inputs[0], n.Inputs[1]
+	if rowsSplit(n, axis) == nil || x.Shape[axis] != index.Shape[axis] {
+		return nil
+	}
+	return []int{axis, axis}
+}
+
+func rowsSlice(n *Node, axis int) []int {
+	axes, err := n.literal(3)
+	if err != nil {
+		return nil
+	}
+	if cut, err := axisSet(axes, len(n.Inputs[0].Shape)); err != nil || cut[axis] {
+		return nil
+	}
+	return onlyFirst(n, axis)
+}
+
+func rowsReduce(n *Node, axis int) []int {
+	gone, err := reducedAxes(n)
+	if err != nil {
+		return nil
+	}
+	if n.Attrs.Int("keepdims", 1) == 1 {
+		if gone[axis] {
+			return nil
+		}
+		return onlyFirst(n, axis)
+	}
+	return onlyFirst(n, survivor(gone, axis))
+}
+
+func rowsSqueeze(n *Node, axis int) []int {
+	axes, err := n.literal(1)
+	if err != nil {
+		return nil
+	}
+	gone, err := axisSet(axes, len(n.Inputs[0].Shape))
+	if err != nil {
+		return nil
+	}
+	return onlyFirst(n, survivor(gone, axis))
+}
+
+// survivor is the axis that becomes number k when the axes in gone are removed.
+func survivor(gone map[int]bool, k int) int {
+	axis := 0
+	for ; gone[axis] || k > 0; axis++ {
+		if !gone[axis] {
+			k--
+		}
+	}
+	return axis
+}
+
+func rowsUnsqueeze(n *Node, axis int) []int {
+	axes, err := n.literal(1)
+	if err != nil {
+		return nil
+	}
+	fresh, err := axisSet(axes, len(n.Outputs[0].Shape))
+	if err != nil || fresh[axis] {
+		return nil
+	}
+	before := 0
+	for k := range axis {
+		if !fresh[k] {
+			before++
+		}
+	}
+	return onlyFirst(n, before)
 }
 
 func rowsTranspose(n *Node, axis int) []int {
@@ -123,7 +225,7 @@ func passRows(g *Graph, _ *Model, o Options) (*Graph, error) {
 			r.to[n.Outputs[0]] = r.Reshape(s, n.Outputs[0].Shape)
 			continue
 		}
-		d := demands[n.Outputs[0]]
+		d := outputDemand(demands, n)
 		if !d.some || d.all {
 			r.replace(n, r.copy(n))
 			continue
@@ -135,12 +237,17 @@ func passRows(g *Graph, _ *Model, o Options) (*Graph, error) {
 				inputs[i] = row(v, axes[i])
 			}
 		}
+		attrs := n.Attrs
+		if to, ok := attrs["to"].(Shape); ok {
+			attrs = attrs.with("to", to.with(d.axis, Static(1)))
+		}
 		if n.Op == "Reshape" {
-			to := n.Attrs["to"].(Shape).with(d.axis, Static(1))
-			selected[n.Outputs[0]] = r.Reshape(inputs[0], to)
+			selected[n.Outputs[0]] = r.Reshape(inputs[0], attrs["to"].(Shape))
 			continue
 		}
-		selected[n.Outputs[0]] = r.OpN(n.Op, len(n.Outputs), n.Attrs, inputs...)[0]
+		for i, y := range r.OpN(n.Op, len(n.Outputs), attrs, inputs...) {
+			selected[n.Outputs[i]] = y
+		}
 	}
 	return r.finish(g)
 }
@@ -163,12 +270,7 @@ func rowDemands(g *Graph) map[*Value]demand {
 			want(n.Inputs[1], everything)
 			continue
 		}
-		d := demands[n.Outputs[0]]
-		for _, o := range n.Outputs[1:] {
-			if demands[o].some {
-				d = everything
-			}
-		}
+		d := outputDemand(demands, n)
 		var axes []int
 		if rule := operators[n.Op].rows; d.some && !d.all && rule != nil {
 			axes = rule(n, d.axis)
@@ -187,4 +289,15 @@ func rowDemands(g *Graph) map[*Value]demand {
 		}
 	}
 	return demands
+}
+
+// outputDemand joins what is read of a node's outputs.
+func outputDemand(demands map[*Value]demand, n *Node) demand {
+	var d demand
+	for _, o := range n.Outputs {
+		if e := demands[o]; e.some {
+			d = d.join(e)
+		}
+	}
+	return d
 }

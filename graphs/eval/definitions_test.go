@@ -20,6 +20,8 @@ type operand struct {
 func float(shape ...int) operand  { return operand{dtype: graphs.Float32, shape: shape} }
 func axes(x ...float64) operand   { return operand{graphs.Int64, []int{len(x)}, x, true} }
 func vector(x ...float64) operand { return operand{graphs.Int64, []int{len(x)}, x, false} }
+func bools(x ...float64) operand  { return operand{graphs.Bool, []int{len(x)}, x, false} }
+func scalar(x float64) operand    { return operand{graphs.Int64, []int{}, []float64{x}, true} }
 func fedAs(t graphs.DType, shape []int, x ...float64) operand {
 	return operand{t, shape, x, false}
 }
@@ -58,6 +60,32 @@ var definitions = []definition{
 	{"Div", nil, []operand{float(2, 1, 3), float(2, 1)}, [][]int{{2, 2, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], 0, i[2]) / x(1, i[1], 0) }},
 	{"Div", nil, []operand{vector(7, -7, 6), vector(2, 2, 3)}, [][]int{{3}}, func(x get, _ int, i []int) float64 { return math.Trunc(x(0, i...) / x(1, i...)) }},
 	{"Equal", nil, []operand{vector(1, 2, 3), vector(3, 2, 1)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{0, 1, 0}[i[0]] }},
+	{"Equal", nil, []operand{float(2), float(2)}, [][]int{{2}}, func(get, int, []int) float64 { return 0 }},
+	{"Less", nil, []operand{vector(1, 2, 3), vector(2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{1, 0, 0}[i[0]] }},
+	{"LessOrEqual", nil, []operand{vector(1, 2, 3), vector(2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{1, 1, 0}[i[0]] }},
+	{"Greater", nil, []operand{vector(1, 2, 3), vector(2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{0, 0, 1}[i[0]] }},
+	{"GreaterOrEqual", nil, []operand{vector(1, 2, 3), vector(2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{0, 1, 1}[i[0]] }},
+	{"And", nil, []operand{bools(0, 1), fedAs(graphs.Bool, []int{2, 1}, 0, 1)}, [][]int{{2, 2}}, func(_ get, _ int, i []int) float64 { return float64(i[0] * i[1]) }},
+	{"Or", nil, []operand{bools(0, 1), fedAs(graphs.Bool, []int{2, 1}, 0, 1)}, [][]int{{2, 2}}, func(_ get, _ int, i []int) float64 { return float64((i[0] + i[1] + 1) / 2) }},
+	{"Not", nil, []operand{bools(0, 1)}, [][]int{{2}}, func(_ get, _ int, i []int) float64 { return float64(1 - i[0]) }},
+	pointwise("IsNaN", func(x float64) float64 { return 1 - indicator(x == x) }, -2, math.NaN(), math.Inf(1)),
+	{"Where", nil, []operand{bools(0, 1), float(3, 1), float(2)}, [][]int{{3, 2}}, func(x get, _ int, i []int) float64 {
+		return []float64{x(2, i[1]), x(1, i[0], 0)}[i[1]]
+	}},
+	{"Clip", nil, []operand{vector(-3, 0, 5), fedAs(graphs.Int64, []int{}, -1), fedAs(graphs.Int64, []int{}, 2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{-1, 0, 2}[i[0]] }},
+	{"Clip", nil, []operand{vector(-3, 0, 5), fedAs(graphs.Int64, []int{}, -1)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return []float64{-1, 0, 5}[i[0]] }},
+	{"Min", nil, []operand{float(2, 3), float(3), float()}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 { return -largest(-x(0, i...), -x(1, i[1]), -x(2)) }},
+	{"Max", nil, []operand{float(2, 3), float(3), float()}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 { return largest(x(0, i...), x(1, i[1]), x(2)) }},
+	{"Pow", nil, []operand{fedAs(graphs.Float32, []int{3}, 0.5, 2, 3), float()}, [][]int{{3}}, func(x get, _ int, i []int) float64 { return math.Exp(x(1) * math.Log(x(0, i...))) }},
+	{"Pow", nil, []operand{vector(-2, 3), vector(3, 2)}, [][]int{{2}}, func(_ get, _ int, i []int) float64 { return []float64{-8, 9}[i[0]] }},
+	{"Mod", nil, []operand{vector(7, -7, 7, -7), vector(3, 3, -3, -3)}, [][]int{{4}}, func(_ get, _ int, i []int) float64 { return []float64{1, 2, -2, -1}[i[0]] }},
+	{"Mod", graphs.Attrs{"fmod": int64(1)}, []operand{vector(7, -7, 7, -7), vector(3, 3, -3, -3)}, [][]int{{4}}, func(_ get, _ int, i []int) float64 { return []float64{1, -1, 1, -1}[i[0]] }},
+	pointwise("Floor", func(x float64) float64 { return -math.Ceil(-x) }, -1.5, -1, 0.5, 2),
+	pointwise("Ceil", func(x float64) float64 { return -math.Floor(-x) }, -1.5, -1, 0.5, 2),
+	{"Round", nil, []operand{fedAs(graphs.Float32, []int{5}, -2.5, -1.5, 0.5, 0.6, 1.5)}, [][]int{{5}}, func(_ get, _ int, i []int) float64 { return []float64{-2, -2, 0, 1, 2}[i[0]] }},
+	pointwise("Sin", func(x float64) float64 { return math.Cos(x - math.Pi/2) }, -2, 0, 3),
+	pointwise("Cos", func(x float64) float64 { return 1 - 2*math.Pow(math.Sin(x/2), 2) }, -2, 0, 3),
+	pointwise("Identity", func(x float64) float64 { return x }, -2, 0, 3),
 	pointwise("Neg", func(x float64) float64 { return 0 - x }, -2, 0, 3),
 	pointwise("Abs", func(x float64) float64 { return math.Sqrt(x * x) }, -2, 0, 3),
 	pointwise("Sign", func(x float64) float64 { return x / math.Max(math.Abs(x), 1e-300) }, -2, 0, 3),
@@ -77,13 +105,8 @@ var definitions = []definition{
 	{"Gelu", graphs.Attrs{"approximate": "tanh"}, []operand{float(9)}, [][]int{{9}}, at1(func(x float64) float64 {
 		return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3)))) // ½(1 + tanh s) = σ(2s)
 	})},
-	{"CumSum", nil, []operand{fedAs(graphs.Int64, []int{2, 3}, 1, 0, 1, 2, -1, 5), {graphs.Int64, []int{}, []float64{1}, true}}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 {
-		sum := 0.0
-		for k := range i[1] + 1 {
-			sum += x(0, i[0], k)
-		}
-		return sum
-	}},
+	{"RelativeShift", nil, []operand{float(2, 3, 6)}, [][]int{{2, 3, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], i[1], i[2]-i[1]+2) }},
+	{"RelativeShift", nil, []operand{float(2, 1, 6)}, [][]int{{2, 1, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], 0, i[2]+2) }},
 	pointwise("StopGradient", func(x float64) float64 { return x }, -2, 0, 3),
 
 	{"MatMul", nil, []operand{float(2, 1, 3, 4), float(5, 4, 2)}, [][]int{{2, 5, 3, 2}}, func(x get, _ int, i []int) float64 {
@@ -97,6 +120,18 @@ var definitions = []definition{
 	}},
 	{"Gemm", nil, []operand{float(3, 4), float(4, 2)}, [][]int{{3, 2}}, func(x get, _ int, i []int) float64 {
 		return sum(4, func(k int) float64 { return x(0, i[0], k) * x(1, k, i[1]) })
+	}},
+	{"Einsum", graphs.Attrs{"equation": "bihd, bjhd -> bhij"}, []operand{float(2, 3, 2, 4), float(2, 5, 2, 4)}, [][]int{{2, 2, 3, 5}}, func(x get, _ int, i []int) float64 {
+		return sum(4, func(d int) float64 { return x(0, i[0], i[2], i[1], d) * x(1, i[0], i[3], i[1], d) })
+	}},
+	{"Einsum", graphs.Attrs{"equation": "...i,ij->...j"}, []operand{float(2, 3, 4), float(4, 2)}, [][]int{{2, 3, 2}}, func(x get, _ int, i []int) float64 {
+		return sum(4, func(k int) float64 { return x(0, i[0], i[1], k) * x(1, k, i[2]) })
+	}},
+	{"Einsum", graphs.Attrs{"equation": "cb,ba"}, []operand{float(2, 3), float(3, 4)}, [][]int{{4, 2}}, func(x get, _ int, i []int) float64 {
+		return sum(3, func(k int) float64 { return x(0, i[1], k) * x(1, k, i[0]) })
+	}},
+	{"Einsum", graphs.Attrs{"equation": "ij->"}, []operand{float(2, 3)}, [][]int{{}}, func(x get, _ int, _ []int) float64 {
+		return sum(2, func(i int) float64 { return sum(3, func(j int) float64 { return x(0, i, j) }) })
 	}},
 
 	{"LayerNormalization", graphs.Attrs{"epsilon": 0.25}, []operand{float(2, 3, 4), float(4), float(4)}, [][]int{{2, 3, 4}, {2, 3, 1}, {2, 3, 1}}, layerNorm(true)},
@@ -114,6 +149,20 @@ var definitions = []definition{
 	{"ReduceMean", graphs.Attrs{"keepdims": int64(0)}, []operand{float(2, 3, 4), axes(1)}, [][]int{{2, 4}}, func(x get, _ int, i []int) float64 {
 		return sum(3, func(k int) float64 { return x(0, i[0], k, i[1]) }) / 3
 	}},
+	{"ReduceSum", graphs.Attrs{"keepdims": int64(0)}, []operand{float(2, 3)}, [][]int{{}}, func(x get, _ int, _ []int) float64 {
+		return sum(2, func(j int) float64 { return sum(3, func(k int) float64 { return x(0, j, k) }) })
+	}},
+	{"ReduceSum", graphs.Attrs{"noop_with_empty_axes": int64(1)}, []operand{float(2, 3)}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 { return x(0, i...) }},
+	{"ReduceMax", nil, []operand{float(2, 3), axes(0)}, [][]int{{1, 3}}, func(x get, _ int, i []int) float64 { return largest(x(0, 0, i[1]), x(0, 1, i[1])) }},
+	{"ReduceMin", nil, []operand{float(2, 3), axes(0)}, [][]int{{1, 3}}, func(x get, _ int, i []int) float64 { return -largest(-x(0, 0, i[1]), -x(0, 1, i[1])) }},
+	{"ReduceProd", nil, []operand{float(2, 3), axes(0)}, [][]int{{1, 3}}, func(x get, _ int, i []int) float64 { return x(0, 0, i[1]) * x(0, 1, i[1]) }},
+	{"ReduceL2", nil, []operand{float(2, 3), axes(0)}, [][]int{{1, 3}}, func(x get, _ int, i []int) float64 { return math.Hypot(x(0, 0, i[1]), x(0, 1, i[1])) }},
+	{"CumSum", nil, []operand{float(2, 3), scalar(1)}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 {
+		return sum(i[1]+1, func(k int) float64 { return x(0, i[0], k) })
+	}},
+	{"CumSum", graphs.Attrs{"exclusive": int64(1), "reverse": int64(1)}, []operand{float(2, 3), scalar(-1)}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 {
+		return sum(2-i[1], func(k int) float64 { return x(0, i[0], 2-k) })
+	}},
 
 	{"Gather", nil, []operand{float(5, 2), fedAs(graphs.Int64, []int{2, 2}, 4, 0, -1, 2)}, [][]int{{2, 2, 2}}, func(x get, _ int, i []int) float64 {
 		return x(0, int(math.Mod(x(1, i[0], i[1])+5, 5)), i[2])
@@ -128,6 +177,21 @@ var definitions = []definition{
 		}
 		return x(0, i...)
 	}},
+	{"GatherND", nil, []operand{float(3, 4, 2), fedAs(graphs.Int64, []int{2, 2}, 2, 0, -1, -4)}, [][]int{{2, 2}}, func(x get, _ int, i []int) float64 { return x(0, 2, 0, i[1]) }},
+	{"GatherND", graphs.Attrs{"batch_dims": int64(1)}, []operand{float(2, 4, 3), fedAs(graphs.Int64, []int{2, 1}, 3, 1)}, [][]int{{2, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], 3-2*i[0], i[1]) }},
+	{"GatherElements", graphs.Attrs{"axis": int64(1)}, []operand{float(2, 3), fedAs(graphs.Int64, []int{2, 2}, 2, 0, -3, 1)}, [][]int{{2, 2}}, func(x get, _ int, i []int) float64 { return x(0, i[0], [][]int{{2, 0}, {0, 1}}[i[0]][i[1]]) }},
+	{"ScatterElements", nil, []operand{float(3, 2), fedAs(graphs.Int64, []int{1, 2}, 2, -3), float(1, 2)}, [][]int{{3, 2}}, func(x get, _ int, i []int) float64 {
+		if i[0] == 2-2*i[1] {
+			return x(2, 0, i[1])
+		}
+		return x(0, i...)
+	}},
+	{"ScatterElements", graphs.Attrs{"axis": int64(-1), "reduction": "add"}, []operand{float(2, 2), fedAs(graphs.Int64, []int{2, 3}, 1, 1, 1, 0, 0, 0), float(2, 3)}, [][]int{{2, 2}}, func(x get, _ int, i []int) float64 {
+		return x(0, i...) + indicator(i[0]+i[1] == 1)*sum(3, func(k int) float64 { return x(2, i[0], k) })
+	}},
+	{"Split", graphs.Attrs{"axis": int64(-1)}, []operand{float(2, 3), axes(1, 2)}, [][]int{{2, 1}, {2, 2}}, func(x get, o int, i []int) float64 { return x(0, i[0], i[1]+o) }},
+	{"Split", graphs.Attrs{"num_outputs": int64(2)}, []operand{float(4, 3)}, [][]int{{2, 3}, {2, 3}}, func(x get, o int, i []int) float64 { return x(0, i[0]+2*o, i[1]) }},
+	{"Slice", nil, []operand{float(5, 4), axes(3, -1), axes(0, -9), axes(0, 1), axes(-1, -2)}, [][]int{{3, 2}}, func(x get, _ int, i []int) float64 { return x(0, 3-i[0], 3-2*i[1]) }},
 	{"Slice", to(3, 1), []operand{float(4, 3), vector(1, -1), vector(4, 99), axes(0, 1)}, [][]int{{3, 1}}, func(x get, _ int, i []int) float64 { return x(0, i[0]+1, 2) }},
 	{"Pad", to(3, 5), []operand{float(2, 2), vector(1, 0, 0, 3)}, [][]int{{3, 5}}, func(x get, _ int, i []int) float64 {
 		if i[0] < 1 || i[1] > 1 {
@@ -135,6 +199,13 @@ var definitions = []definition{
 		}
 		return x(0, i[0]-1, i[1])
 	}},
+	{"Pad", nil, []operand{float(2), axes(1, 1), {graphs.Float32, []int{}, []float64{7}, true}}, [][]int{{4}}, func(x get, _ int, i []int) float64 {
+		return []float64{7, x(0, 0), x(0, 1), 7}[i[0]]
+	}},
+	{"Tile", nil, []operand{float(2, 3), axes(2, 1)}, [][]int{{4, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0]%2, i[1]) }},
+	{"Trilu", nil, []operand{float(2, 3, 3)}, [][]int{{2, 3, 3}}, func(x get, _ int, i []int) float64 { return indicator(i[1] <= i[2]) * x(0, i...) }},
+	{"Trilu", graphs.Attrs{"upper": int64(0)}, []operand{float(3, 4), scalar(1)}, [][]int{{3, 4}}, func(x get, _ int, i []int) float64 { return indicator(i[1] <= i[0]+1) * x(0, i...) }},
+	{"Range", to(3), []operand{scalar(5), scalar(-1), scalar(-2)}, [][]int{{3}}, func(_ get, _ int, i []int) float64 { return float64(5 - 2*i[0]) }},
 	{"Concat", graphs.Attrs{"axis": int64(-1)}, []operand{float(2, 1), float(2, 3)}, [][]int{{2, 4}}, func(x get, _ int, i []int) float64 {
 		if i[1] < 1 {
 			return x(0, i...)
@@ -154,6 +225,12 @@ var definitions = []definition{
 	{"Shape", nil, []operand{float(2, 3)}, [][]int{{2}}, func(_ get, _ int, i []int) float64 { return float64(i[0] + 2) }},
 	{"ConstantOfShape", to(2, 3), []operand{vector(2, 3)}, [][]int{{2, 3}}, func(get, int, []int) float64 { return 0 }},
 	{"DequantizeLinear", nil, []operand{fedAs(graphs.Uint8, []int{3}, 0, 1, 255), float()}, [][]int{{3}}, func(x get, _ int, i []int) float64 { return x(0, i...) * x(1) }},
+}
+
+// largest is the last of the sorted numbers.
+func largest(x ...float64) float64 {
+	slices.Sort(x)
+	return x[len(x)-1]
 }
 
 func sum(n int, f func(k int) float64) float64 {

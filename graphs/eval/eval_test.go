@@ -143,6 +143,13 @@ func TestWrongNodes(t *testing.T) {
 	literal := func(x ...float64) *graphs.Value {
 		return &graphs.Value{Kind: graphs.Constant, DType: graphs.Int64, Shape: graphs.StaticShape(len(x)), Literal: x}
 	}
+	constant := func(t graphs.DType, x []float64, sizes ...int) *graphs.Value {
+		return &graphs.Value{Kind: graphs.Constant, DType: t, Shape: graphs.StaticShape(sizes...), Literal: x}
+	}
+	indices := func(x ...float64) *graphs.Value { return constant(graphs.Int64, x, 1, len(x)) }
+	single2 := constant(graphs.Float32, []float64{1, 2, 3}, 1, 3)
+	tall := constant(graphs.Int64, []float64{0, 0, 0}, 3, 1)
+	zeroInt, oneInt := constant(graphs.Int64, []float64{0}), constant(graphs.Int64, []float64{1})
 	cases := []struct {
 		name  string
 		graph *graphs.Graph
@@ -164,6 +171,13 @@ func TestWrongNodes(t *testing.T) {
 		{"integer division by zero", single("Div", nil, 1, 0, ints(1), literal(0)), []float64{1}, []string{"divided by zero"}},
 		{"too many outputs", single("Neg", nil, 2, 1), nil, []string{"2 outputs"}},
 		{"unknown approximation", single("Gelu", graphs.Attrs{"approximate": "cubic"}, 1, 1), nil, []string{"cubic"}},
+		{"integer remainder by zero", single("Mod", nil, 1, 0, ints(1), literal(0)), []float64{1}, []string{"divided by zero"}},
+		{"index outside a row", single("GatherElements", graphs.Attrs{"axis": int64(1)}, 1, 1, indices(3, 0)), nil, []string{"index 3", "dimension of 3"}},
+		{"row outside a table", single("GatherND", nil, 1, 1, indices(-3, 0)), nil, []string{"index -3", "dimension of 2"}},
+		{"place outside a table", single("ScatterND", graphs.Attrs{"reduction": "add"}, 1, 1, indices(2), single2), nil, []string{"index 2", "dimension of 2"}},
+		{"more indices than rows", single("GatherElements", graphs.Attrs{"axis": int64(1)}, 1, 1, tall), nil, []string{"[3 1]", "do not fit", "[2 3]"}},
+		{"repetitions that disagree", single("Tile", to(4, 3), 1, 1, ints(2)), []float64{-2, 1}, []string{"repeats"}},
+		{"range without end", single("Range", to(2), 1, 0, zeroInt, oneInt, zeroInt), nil, []string{"+Inf elements"}},
 		{"no such axis", single("Softmax", graphs.Attrs{"axis": int64(2)}, 1, 1), nil, []string{"axis 2"}},
 	}
 	for _, c := range cases {
@@ -178,46 +192,6 @@ func TestWrongNodes(t *testing.T) {
 			}
 			_, err := Run(c.graph, feeds)
 			wantError(t, err, c.want...)
-		})
-	}
-}
-
-func TestScatterErrors(t *testing.T) {
-	scatter := func(indices, updates []int, reduction string) *graphs.Graph {
-		g := &graphs.Graph{Name: "scatter"}
-		b := graphs.NewBuilder(g)
-		y := b.Op("ScatterND", graphs.Attrs{"reduction": reduction},
-			b.Input("data", graphs.Float32, graphs.StaticShape(2, 3)...),
-			b.Input("indices", graphs.Int64, graphs.StaticShape(indices...)...),
-			b.Input("updates", graphs.Float32, graphs.StaticShape(updates...)...))
-		y.Name, g.Outputs = "y", []*graphs.Value{y}
-		return g
-	}
-	cases := []struct {
-		name             string
-		indices, updates []int
-		reduction        string
-		at               float64
-		want             string
-	}{
-		{"no index dimension", []int{}, []int{3}, "add", 0, "do not fit"},
-		{"index deeper than the data", []int{1, 3}, []int{1}, "add", 0, "do not fit"},
-		{"updates of another shape", []int{1, 1}, []int{1, 2}, "add", 0, "[1 2], not [1 3]"},
-		{"unknown reduction", []int{1, 1}, []int{1, 3}, "mul", 0, "mul"},
-		{"index out of range", []int{1, 1}, []int{1, 3}, "add", 2, "index 2"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			fill := func(shape []int, x float64) Tensor {
-				y := zeros(shape)
-				for i := range y.Data {
-					y.Data[i] = x
-				}
-				return y
-			}
-			_, err := Run(scatter(c.indices, c.updates, c.reduction), map[string]Tensor{
-				"data": fill([]int{2, 3}, 1), "indices": fill(c.indices, c.at), "updates": fill(c.updates, 1)})
-			wantError(t, err, c.want)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
 )
@@ -69,18 +70,39 @@ func broadcast(a, b []int) ([]int, error) {
 // div is a/b; integers truncate towards zero.
 func div(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
 	integers := n.Outputs[0].DType != graphs.Float32
-	if integers {
-		for _, b := range in[1].Data {
-			if b == 0 {
-				return nil, fmt.Errorf("an integer is divided by zero")
-			}
-		}
+	if integers && slices.Contains(in[1].Data, 0) {
+		return nil, fmt.Errorf("an integer is divided by zero")
 	}
 	return binary(func(a, b float64) float64 {
 		if integers {
 			return math.Trunc(a / b)
 		}
 		return a / b
+	})(n, in)
+}
+
+// mod is a − b·q: with fmod q = a/b rounded towards zero, the remainder having a's sign, else rounded down, the
+// remainder having b's sign.
+func mod(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	if n.Outputs[0].DType != graphs.Float32 && slices.Contains(in[1].Data, 0) {
+		return nil, fmt.Errorf("an integer is divided by zero")
+	}
+	return binary(func(a, b float64) float64 {
+		if n.Attrs.Int("fmod", 0) != 0 {
+			return math.Mod(a, b)
+		}
+		return a - b*math.Floor(a/b)
+	})(n, in)
+}
+
+// pow is aᵇ; an integer a has an integer power, fractions dropped.
+func pow(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	return binary(func(a, b float64) float64 {
+		if y := math.Pow(a, b); n.Outputs[0].DType == graphs.Float32 {
+			return y
+		} else {
+			return math.Trunc(y)
+		}
 	})(n, in)
 }
 

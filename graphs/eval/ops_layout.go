@@ -2,6 +2,8 @@ package eval
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
 )
@@ -152,4 +154,57 @@ func unsqueeze(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
 		next++
 	}
 	return one(Tensor{Shape: shape, Data: x.Data})
+}
+
+// tile is x repeated along each dimension, y[i] = x[i mod size].
+func tile(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	x, times := in[0], integers(in[1])
+	if len(times) != len(x.Shape) || len(times) > 0 && slices.Min(times) < 0 {
+		return nil, fmt.Errorf("repeats %v of a tensor of %d dimensions", times, len(x.Shape))
+	}
+	shape := make([]int, len(times))
+	for i, d := range x.Shape {
+		shape[i] = d * times[i]
+	}
+	y, k := zeros(shape), 0
+	from := make([]int, len(shape))
+	each(shape, func(index []int) {
+		for i, v := range index {
+			from[i] = v % x.Shape[i]
+		}
+		y.Data[k] = x.at(from)
+		k++
+	})
+	return one(y)
+}
+
+// trilu is x[…, i, j] where j − i ≥ k (upper, the default) or j − i ≤ k, and 0 elsewhere.
+func trilu(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	x, diagonal := in[0], 0
+	if len(in) > 1 && in[1] != nil {
+		diagonal = integers(in[1])[0]
+	}
+	y, k := zeros(x.Shape), 0
+	each(x.Shape, func(index []int) {
+		above := index[len(index)-1] - index[len(index)-2] - diagonal
+		if n.Attrs.Int("upper", 1) != 0 && above >= 0 || n.Attrs.Int("upper", 1) == 0 && above <= 0 {
+			y.Data[k] = x.Data[k]
+		}
+		k++
+	})
+	return one(y)
+}
+
+// rangeOf is start, start + delta, … before limit.
+func rangeOf(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	start, limit, delta := in[0].Data[0], in[1].Data[0], in[2].Data[0]
+	count := math.Ceil((limit - start) / delta)
+	if !(count >= 0 && count <= 1<<24) {
+		return nil, fmt.Errorf("the range from %v to %v by %v has %v elements", start, limit, delta, count)
+	}
+	y := zeros([]int{int(count)})
+	for i := range y.Data {
+		y.Data[i] = start + float64(i)*delta
+	}
+	return one(y)
 }

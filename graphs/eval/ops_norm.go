@@ -94,39 +94,3 @@ func logSoftmax(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
 	}
 	return one(y)
 }
-
-// reduceSum is Σ x over axes; no axes are all axes.
-func reduceSum(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
-	x := in[0]
-	gone, err := axesOf(in[1], len(x.Shape))
-	if err != nil {
-		return nil, err
-	}
-	var kept, short []int // with the reduced dimensions as 1, and without them
-	for i, d := range x.Shape {
-		if gone[i] || len(gone) == 0 {
-			kept = append(kept, 1)
-			continue
-		}
-		kept, short = append(kept, d), append(short, d)
-	}
-	y, k := zeros(kept), 0
-	each(x.Shape, func(index []int) {
-		y.Data[y.offset(index)] += x.Data[k] // a reduced dimension has size 1 and is written at 0
-		k++
-	})
-	if n.Attrs.Int("keepdims", 1) == 0 {
-		y.Shape = append([]int{}, short...)
-	}
-	return one(y)
-}
-
-// reduceMean is reduceSum over the number of summed elements.
-func reduceMean(n *graphs.Node, in []*Tensor) ([]Tensor, error) {
-	out, err := reduceSum(n, in)
-	if err != nil {
-		return nil, err
-	}
-	count := float64(len(in[0].Data)) / float64(len(out[0].Data))
-	return unary(func(x float64) float64 { return x / count })(n, []*Tensor{&out[0]})
-}

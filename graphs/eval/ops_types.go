@@ -63,20 +63,3 @@ func dequantizeLinear(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
 func dropout(_ *graphs.Node, _ []*Tensor) ([]Tensor, error) {
 	return nil, fmt.Errorf("the marker of a dropout site cannot be evaluated: Model.Prepare replaces it by a mask or removes it")
 }
-
-// cumSum is y[…, i, …] = Σ_{k ≤ i} x[…, k, …] along the axis that the second operand holds.
-func cumSum(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
-	axis, err := axisOf(int64(in[1].Data[0]), len(in[0].Shape))
-	if err != nil {
-		return nil, err
-	}
-	y := zeros(in[0].Shape)
-	for _, l := range lanes(y.Shape, axis) {
-		x := l.of(in[0].Data)
-		for i := 1; i < len(x); i++ {
-			x[i] += x[i-1]
-		}
-		l.put(y.Data, x)
-	}
-	return one(y)
-}
