@@ -8,6 +8,9 @@ type blocks struct {
 	c *Config
 }
 
+// integer is an int64 scalar literal.
+func (f blocks) integer(x int) *Value { return f.Const(Int64, []int{}, float64(x)) }
+
 // inputs declares the batch inputs that every family has, [B, T] int64.
 func (f blocks) inputs() (ids, mask *Value) {
 	return f.Input("input_ids", Int64, Batch, Tokens), f.Input("attention_mask", Int64, Batch, Tokens)
@@ -45,9 +48,13 @@ func (f blocks) layers(prefix string) []string {
 
 // linear is x·Wᵀ + b, W [out, in].
 func (f blocks) linear(x *Value, name string, out int) *Value {
+	return f.Add(f.product(x, name, out), f.Parameter(name+".bias", out))
+}
+
+// product is x·Wᵀ, W [out, in].
+func (f blocks) product(x *Value, name string, out int) *Value {
 	in := x.Shape[len(x.Shape)-1].Coef
-	w := f.Parameter(name+".weight", out, in)
-	return f.Add(f.MatMul(x, f.Transpose(w, 1, 0)), f.Parameter(name+".bias", out))
+	return f.MatMul(x, f.Transpose(f.Parameter(name+".weight", out, in), 1, 0))
 }
 
 // feedForward is act(x·W₁ᵀ + b₁)·W₂ᵀ + b₂.
@@ -126,20 +133,11 @@ func (f blocks) mergeHeads(x *Value) *Value {
 
 // offsets is j − i at row i and column j, [T, T] int64.
 func (f blocks) offsets() *Value {
-	row := Shape{Tokens}
-	ones := f.Op("Expand", Attrs{"to": row}, f.Ints(1), f.ShapeOf(row))
-	place := f.Op("CumSum", nil, ones, f.Const(Int64, []int{}, 0))
+	place := f.Op("Range", Attrs{"to": Shape{Tokens}}, f.integer(0), f.Squeeze(f.dim(Tokens), 0), f.integer(1))
 	return f.Sub(f.Unsqueeze(place, 0), f.Unsqueeze(place, 1))
-}
-
-// clipped is x limited to −far … far and counted from −far on, from 0 to 2·far.
-func (f blocks) clipped(x *Value, far int) *Value {
-	y := f.Op("Cast", Attrs{"to": int64(Float32)}, x)
-	above := func(edge int) *Value { return f.Op("Relu", nil, f.Sub(y, f.Scalar(float64(edge)))) }
-	return f.Op("Cast", Attrs{"to": int64(Int64)}, f.Sub(above(-far), above(far)))
 }
 
 // firstToken is the [CLS] vector, [B, T, C] → [B, C].
 func (f blocks) firstToken(x *Value) *Value {
-	return f.Op("Gather", Attrs{"axis": int64(1)}, x, f.Const(Int64, []int{}, 0))
+	return f.Op("Gather", Attrs{"axis": int64(1)}, x, f.integer(0))
 }

@@ -27,6 +27,7 @@ var families = map[string]family{
 	"albert":      albert,
 	"bert":        bert,
 	"camembert":   roberta("CamembertForSequenceClassification"),
+	"deberta-v2":  deberta,
 	"distilbert":  distilbert,
 	"electra":     electra,
 	"mpnet":       mpnet,

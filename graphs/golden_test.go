@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
@@ -18,6 +19,7 @@ import (
 const (
 	goldens         = "../testdata/golden"
 	goldenLambda    = 0.7
+	goldenDropout   = 0.3
 	goldenTolerance = 1e-4 // of a gradient's largest element
 	logitTolerance  = 1e-5 // of the largest logit, of the loss and of its R3F term
 )
@@ -193,7 +195,18 @@ func TestGoldens(t *testing.T) {
 				})
 			}
 		}
+		if !strings.HasPrefix(g.name, "tiny-bert-") { // those of r3f_reference.py know no dropout
+			t.Run(g.name+"/dropout", func(t *testing.T) { checkGolden(t, g, "dropout", true) })
+		}
 	}
+}
+
+// goldenMask is what families_reference.py does with element i of dropout site s: 1 keeps, 0 drops.
+func goldenMask(s, i int) float64 {
+	if (7919*i+104729*s)%1009%10 >= 3 {
+		return 1
+	}
+	return 0
 }
 
 func checkGolden(t *testing.T, g goldenModel, method string, whole bool) {
@@ -213,8 +226,18 @@ func checkGolden(t *testing.T, g goldenModel, method string, whole bool) {
 		}
 		feeds[w.Name] = x
 	}
-	r3f := method == "r3f"
-	p := compile(t, m, graphs.Options{Doubled: r3f, WholeSequence: whole}, false)
+	r3f, dropout := method == "r3f", 0.0
+	if method == "dropout" {
+		dropout = goldenDropout
+	}
+	p := compile(t, m, graphs.Options{Doubled: r3f, Dropout: dropout, WholeSequence: whole}, false)
+	for site, v := range p.Masks {
+		i := 0
+		feeds[v.Name] = fill(v.Shape, feeds["input_ids"].Shape[0], feeds["input_ids"].Shape[1], func() float64 {
+			i++
+			return goldenMask(site, i-1)
+		})
+	}
 	logits := run(t, p.Forward, feeds)["logits"]
 
 	loss := lossGradient(classification)
@@ -260,7 +283,7 @@ func checkGolden(t *testing.T, g goldenModel, method string, whole bool) {
 }
 
 // keyBias is what families call the bias of attention keys.
-var keyBias = regexp.MustCompile(`(key|k_lin|attn\.k)\.bias$`)
+var keyBias = regexp.MustCompile(`(key(_proj)?|k_lin|attn\.k)\.bias$`)
 
 // negligible reports tensors that hold rounding noise alone: the gradient of a key bias is 0, since a softmax
 // does not change when all its scores shift.

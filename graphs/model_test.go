@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,22 @@ func tinyModel(t *testing.T, act string) *graphs.Model {
 	return newModel(t, tinyConfig(act))
 }
 
+// familyModels holds the golden models of every family but BERT's by their directory, without their weights.
+func familyModels(t *testing.T) map[string]*graphs.Model {
+	t.Helper()
+	out := map[string]*graphs.Model{}
+	for _, g := range goldenModels(t) {
+		c, err := graphs.ReadConfig(filepath.Join(goldens, g.name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.ModelType != "bert" {
+			out[strings.TrimPrefix(g.name, "tiny-")] = newModel(t, c)
+		}
+	}
+	return out
+}
+
 func compile(t *testing.T, m *graphs.Model, o graphs.Options, noiseGradient bool) *graphs.Program {
 	t.Helper()
 	p, err := m.Compile(o, noiseGradient)
@@ -53,7 +70,7 @@ func tinyFeeds(m *graphs.Model, p *graphs.Program, r *rand.Rand) map[string]eval
 	feeds := map[string]eval.Tensor{}
 	for _, v := range m.Graph.Parameters {
 		shift := 0.0
-		if strings.HasSuffix(v.Name, "LayerNorm.weight") {
+		if name := strings.ToLower(v.Name); strings.Contains(name, "norm") && strings.HasSuffix(name, ".weight") {
 			shift = 1
 		}
 		feeds[v.Name] = fill(v.Shape, 0, 0, func() float64 { return shift + 0.4*r.NormFloat64() })
@@ -61,11 +78,11 @@ func tinyFeeds(m *graphs.Model, p *graphs.Program, r *rand.Rand) map[string]eval
 	tokens := graphs.Shape{dimB, dimT}
 	uniform := func(n int) func() float64 { return func() float64 { return float64(r.IntN(n)) } }
 	feeds["input_ids"] = fill(tokens, tinyBatch, tinyTokens, uniform(m.Config.VocabSize))
-	feeds["token_type_ids"] = fill(tokens, tinyBatch, tinyTokens, uniform(m.Config.TypeVocabSize))
+	feeds["token_type_ids"] = fill(tokens, tinyBatch, tinyTokens, uniform(max(1, m.Config.TypeVocabSize)))
 	mask := fill(tokens, tinyBatch, tinyTokens, func() float64 { return 1 })
 	mask.Data[2*tinyTokens-1], mask.Data[3*tinyTokens-1], mask.Data[3*tinyTokens-2] = 0, 0, 0 // padding
 	feeds["attention_mask"] = mask
-	feeds[graphs.NoiseInput] = fill(graphs.Shape{dimB, dimT, dim(m.Config.HiddenSize)}, tinyBatch, tinyTokens, r.NormFloat64)
+	feeds[graphs.NoiseInput] = fill(graphs.Shape{dimB, dimT, dim(m.Config.EmbeddingSize)}, tinyBatch, tinyTokens, r.NormFloat64)
 	for _, site := range p.Masks {
 		feeds[site.Name] = fill(site.Shape, tinyBatch, tinyTokens, func() float64 {
 			if r.Float64() < tinyDropout {
@@ -128,6 +145,12 @@ func TestModelGradients(t *testing.T) {
 			})
 		}
 	}
+	for name, m := range familyModels(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Logf("seed 0")
+			checkModelGradients(t, m, graphs.Options{Doubled: true, Dropout: tinyDropout}, newRandom(0))
+		})
+	}
 }
 
 func checkModelGradients(t *testing.T, m *graphs.Model, o graphs.Options, r *rand.Rand) {
@@ -156,7 +179,7 @@ func checkModelGradients(t *testing.T, m *graphs.Model, o graphs.Options, r *ran
 			f := func(h float64) eval.Tensor {
 				moved := maps.Clone(feeds)
 				moved[name] = plus(feeds[name], h, v)
-				if name == words && o.Doubled { // the noised half reads the table through a stopped gradient:
+				if name == m.WordEmbedding && o.Doubled { // the noised half reads the table through a stopped gradient:
 					moved[graphs.NoiseInput] = plus(feeds[graphs.NoiseInput], -h, lookup(v, feeds["input_ids"])) // hold it where it is
 				}
 				return run(t, &forward, moved)["logits"]

@@ -78,7 +78,8 @@ func (f blocks) relativeBias(name string) *Value {
 	for i := range buckets {
 		buckets[i] = relativeBucket(i - far)
 	}
-	bucket := f.Op("Gather", nil, f.Ints(buckets...), f.clipped(f.offsets(), far))
+	near := f.Op("Clip", nil, f.offsets(), f.integer(-far), f.integer(far))
+	bucket := f.Op("Gather", nil, f.Ints(buckets...), f.Add(near, f.integer(far)))
 	table := f.Parameter(name+".weight", rows, f.c.NumHeads)
 	return f.Unsqueeze(f.Transpose(f.Op("Gather", nil, table, bucket), 2, 0, 1), 0)
 }

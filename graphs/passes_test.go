@@ -121,6 +121,37 @@ func TestGemmPass(t *testing.T) {
 	}
 }
 
+// The relative shift in views and copies is what its definition says, for a whole matrix and for its first row alone,
+// of a batch and its copy.
+func TestShiftPass(t *testing.T) {
+	twice := graphs.Dim{Coef: 2, T: 1}
+	for _, rows := range []graphs.Dim{dimT, dim(1)} {
+		for tokens := 1; tokens <= 6; tokens++ {
+			g, b := newGraph()
+			b.Input("ids", graphs.Int64, dimB, dimT) // sizes are read from it
+			y := b.Op("RelativeShift", nil, b.Input("x", graphs.Float32, graphs.Dim{Coef: 2, B: 1}, dim(3), rows, twice))
+			y.Name, g.Outputs = "y", []*graphs.Value{y}
+			if b.Err() != nil {
+				t.Fatal(b.Err())
+			}
+			after := prepare(t, &graphs.Model{Graph: g}, graphs.Options{})["dead"]
+			feeds := feedsOf(g, uint64(tokens), 2, tokens)
+			got, want := run(t, after, feeds)["y"], run(t, g, feeds)["y"]
+			if distance(got, want) != 0 || !slices.Equal(got.Shape, want.Shape) || countOps(after)["RelativeShift"] != 0 {
+				t.Errorf("seed %d: %v rows of %d tokens are %v, not %v\n%v", tokens, rows, tokens, got, want, after)
+			}
+		}
+	}
+}
+
+func TestShiftErrors(t *testing.T) {
+	for _, shape := range []graphs.Shape{{}, {dimT}, {dimT, dimT}, {dim(4), dim(9)}, {dimB, graphs.Dim{Coef: 2, T: 1}}, {dim(2), dim(8)}} {
+		_, b := newGraph()
+		b.Op("RelativeShift", nil, b.Input("x", graphs.Float32, shape...))
+		says(t, b.Err(), "RelativeShift", shape.String(), "[..., T, 2T]")
+	}
+}
+
 // Shape arithmetic on literals is done once, at compile time.
 func TestFoldPass(t *testing.T) {
 	g, b := newGraph()

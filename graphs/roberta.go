@@ -40,10 +40,10 @@ func buildRoBERTa(f blocks) *Value {
 // position `padding`, [B, T, E].
 func (f blocks) countedPositions(name string, ids *Value, padding int) *Value {
 	table := f.Parameter(name+".weight", f.c.MaxPositions, f.c.EmbeddingSize)
-	pad := f.Const(Int64, []int{}, float64(padding))
+	pad := f.integer(padding)
 	padded := f.Op("Cast", Attrs{"to": int64(Int64)}, f.Op("Equal", nil, ids, pad))
-	real := f.Sub(f.Const(Int64, []int{}, 1), padded)
-	count := f.Op("CumSum", nil, real, f.Const(Int64, []int{}, 1))
+	real := f.Sub(f.integer(1), padded)
+	count := f.Op("CumSum", nil, real, f.integer(1))
 	return f.Op("Gather", nil, table, f.Add(f.Mul(count, real), pad))
 }
 

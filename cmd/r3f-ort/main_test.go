@@ -124,13 +124,18 @@ func (o outcome) want(t *testing.T, code int, fragments ...string) {
 // words of the tiny vocabulary, besides letters.
 var words = []string{"good", "bad", "fair", "the", "day", "was"}
 
-// tinyModel makes a model directory: the golden BERT of 2 layers and 40 positions, and a WordPiece tokenizer of
-// letters and a few words.
+// tinyModel makes a model directory: the golden BERT of 2 layers and 40 positions, and a tokenizer.
 func tinyModel(t *testing.T) string {
+	t.Helper()
+	return goldenModel(t, "../../testdata/golden/tiny-bert-3")
+}
+
+// goldenModel makes a model directory of a golden model and a WordPiece tokenizer of letters and a few words.
+func goldenModel(t *testing.T, golden string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"config.json", "model.safetensors"} {
-		data, err := os.ReadFile(filepath.Join("../../testdata/golden/tiny-bert-3", name))
+		data, err := os.ReadFile(filepath.Join(golden, name))
 		if err != nil {
 			t.Fatal(err)
 		}
