@@ -110,7 +110,7 @@ var operators = map[string]operator{
 	"Unsqueeze":       {inputs: "*data axes", since: 13, infer: inferUnsqueeze, gradient: gradReshape, source: elementary, cheap: true, rows: rowsUnsqueeze},
 	"Trilu":           {inputs: "*input k?", since: 14, infer: inferTrilu, gradient: gradTrilu, source: elementary},
 	// types, shapes and markers
-	"Cast":             {inputs: "*input", since: 19, infer: inferCast, gradient: gradCast, source: elementary, cheap: true, rows: rowsElementwise},
+	"Cast":             {inputs: "*input", since: 19, infer: inferCast, gradient: gradIdentity, source: elementary, cheap: true, rows: rowsElementwise},
 	"Range":            {inputs: "start limit delta", since: 11, infer: inferRange, constant: "positions", cheap: true},
 	"Shape":            {inputs: "data", since: 19, infer: inferShape, constant: "integer", cheap: true},
 	"ConstantOfShape":  {inputs: "input", since: 20, infer: inferConstantOfShape, constant: "literal", cheap: true},
