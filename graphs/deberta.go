@@ -274,7 +274,7 @@ func (f blocks) convolution(x *Value, name string, size int) *Value {
 			hit := f.Op("Equal", nil, offsets, f.Ints(int64(by)))
 			moved = f.MatMul(f.Op("Cast", Attrs{"to": int64(Float32)}, hit), x)
 		}
-		w := f.Op("Gather", Attrs{"axis": int64(2)}, kernel, f.Const(Int64, []int{}, float64(k)))
+		w := f.Op("Gather", Attrs{"axis": int64(2)}, kernel, f.integer(k))
 		y := f.MatMul(f.Reshape(moved, Shape{Batch.Mul(Tokens), Static(width)}), f.Transpose(w, 1, 0))
 		if sum == nil {
 			sum = y
