@@ -6,13 +6,15 @@ which derive positions from input_ids see the same ids as without noise. Compute
 dropout.safetensors is the plain loss with dropout 0.3 at every site, by masks that both sides can compute: the sites are
 numbered from 0 in the order in which they run, and element i of site s is kept where ((7919*i + 104729*s) % 1009) % 10 >= 3.
 
+names.json holds, by class, the tensors that the bare encoder and the pretrained models leave in a checkpoint.
+
     python families_reference.py [FAMILY ...]      # writes tiny-FAMILY/ beside this file; all families by default
 """
-import os, sys
+import json, os, sys, tempfile
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, AutoModelForSequenceClassification
 
 LABELS, LAMBDA, DROPOUT, BATCH = 3, 0.7, 0.3, 4
 SIZES = dict(vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
@@ -44,6 +46,18 @@ def model_of(family):
         norm = "norm" in name.lower() and name.endswith("weight")
         torch.nn.init.normal_(p, 1.0 if norm else 0.0, FAMILIES[family].get("std", 0.3))
     return model
+
+
+def names_of(config):
+    """{class: {tensor: shape}} of the checkpoints that save_pretrained writes."""
+    out = {}
+    for auto in (AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining):
+        if type(config) in auto._model_mapping:
+            model = auto.from_config(config)
+            with tempfile.TemporaryDirectory() as d:
+                model.save_pretrained(d)
+                out[type(model).__name__] = {n: list(t.shape) for n, t in sorted(load_file(f"{d}/model.safetensors").items())}
+    return out
 
 
 def batch_of(config, family, width):
@@ -104,6 +118,10 @@ def write(family, out):
     torch.manual_seed(0)
     model = model_of(family)
     model.save_pretrained(out)
+    with open(f"{out}/names.json", "w") as f:
+        json.dump(names_of(model.config), f, separators=(",", ":"))
+        f.write("\n")
+    torch.manual_seed(1)
     model = model.double()
     batch, noise, y = batch_of(model.config, family, model.get_input_embeddings().weight.shape[1])
     save_file(batch | {"labels": y, "noise": noise}, f"{out}/batch.safetensors")
