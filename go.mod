@@ -3,7 +3,6 @@ module github.com/r3f-ort/r3f-ort
 go 1.26.0
 
 require (
-	github.com/google/renameio/v2 v2.0.2
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/sugarme/tokenizer v0.3.0
 	github.com/urfave/cli/v2 v2.27.7
