@@ -98,7 +98,7 @@ func link(from, to string) error {
 
 // In a thousand cases of damage the newest checkpoints are skipped, with a reason, and the newest sound one is read as it
 // was written; where none is left there is an error that names them all.
-func TestThousandDamages(t *testing.T) {
+func TestFaultThousandDamages(t *testing.T) {
 	const seed, cases = 31, 1000
 	r := rand.New(rand.NewPCG(seed, 0))
 	origin, steps, snapshots := stopped(t)
@@ -159,7 +159,7 @@ func TestThousandDamages(t *testing.T) {
 }
 
 // Damage anywhere in a run directory ends in the bytes of an undamaged run, or in an error that says what is wrong.
-func TestDamagedRunIsNeverResumedWrongly(t *testing.T) {
+func TestFaultDamagedRun(t *testing.T) {
 	const seed = 32
 	r := rand.New(rand.NewPCG(seed, 0))
 	whole := t.TempDir()

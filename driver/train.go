@@ -44,6 +44,10 @@ func Train(ctx context.Context, e Engine, examples iter.Seq2[Example, error], op
 		return nil, fmt.Errorf("setting up training: %w", err)
 	}
 	err = errors.Join(t.run(ctx), t.settle())
+	if err == nil && o.Run != nil && t.saved < t.state.Step { // the disk did not take the last checkpoint: once more
+		t.begun = 0
+		err = errors.Join(t.checkpoint(), t.settle())
+	}
 	if bad, ok := errors.AsType[*DivergedError](err); ok && t.saved > 0 {
 		bad.Checkpoint = o.Run.checkpoint(t.saved)
 	}
