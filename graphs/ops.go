@@ -123,16 +123,25 @@ var operators = map[string]operator{
 // Operators returns the names of the table's operators, sorted.
 func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
 
-// shape sets DType and Shape of the node's outputs.
+// shape sets DType and Shape of the node's outputs, once its operands are those that the table names.
 func (o operator) shape(n *Node) error {
-	i := 0
+	i, repeats := 0, false
 	for name := range strings.FieldsSeq(o.inputs) {
+		repeats = strings.HasSuffix(name, "...")
 		if !strings.HasSuffix(name, "?") {
 			if _, err := n.operand(i); err != nil {
 				return err
 			}
 		}
 		i++
+	}
+	for ; i < len(n.Inputs); i++ {
+		if !repeats {
+			return fmt.Errorf("%d operands are given; it takes %d", len(n.Inputs), i)
+		}
+		if _, err := n.operand(i); err != nil {
+			return err
+		}
 	}
 	return o.infer(n)
 }
