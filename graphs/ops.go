@@ -14,7 +14,7 @@ const Opset = 20
 // operator with none may stand in a graph, but not between a parameter and the logits.
 type operator struct {
 	inputs    string            // names in the ONNX specification: *name takes a gradient, name? may be absent, name... repeats
-	since     int               // opset whose definition is emitted
+	since     int               // opset whose definition is emitted; 0: a marker of our own, which is not
 	infer     func(*Node) error // sets DType and Shape of the outputs; called through shape
 	gradient  gradient          // vector-Jacobian product of the first output, nil where there is none
 	gradients gradients         // the same of several outputs
@@ -115,8 +115,8 @@ var operators = map[string]operator{
 	"ConstantOfShape":  {inputs: "input", since: 20, infer: inferConstantOfShape, constant: "literal", cheap: true},
 	"DequantizeLinear": {inputs: "x x_scale", since: 19, infer: inferDequantize, constant: "integer operand", cheap: true},
 	"StopGradient":     {inputs: "input", since: 19, infer: inferSame, constant: "stops the gradient by definition", emit: "Identity", cheap: true},
-	"Dropout":          {inputs: "data", since: 13, infer: inferSame, rows: rowsElementwise},            // marker, replaced by the dropout pass
-	"RelativeShift":    {inputs: "data", since: 13, infer: inferRelativeShift, rows: rowsRelativeShift}, // marker, replaced by the shift pass
+	"Dropout":          {inputs: "data", since: 13, infer: inferSame, rows: rowsElementwise}, // marker, replaced by the dropout pass
+	"RelativeShift":    {inputs: "data", infer: inferRelativeShift, rows: rowsRelativeShift}, // marker, replaced by the shift pass
 }
 
 // Operators returns the names of the table's operators, sorted.
