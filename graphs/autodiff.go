@@ -36,22 +36,7 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 		return nil, fmt.Errorf("differentiating an output of shape %v: the cotangent has shape %v", output.Shape, cotangent.Shape)
 	}
 	forward := append([]*Node(nil), b.g.Nodes...)
-	active := map[*Value]bool{}
-	for _, v := range wrt {
-		active[v] = true
-	}
-	for _, n := range forward {
-		if b.table[n.Op].constant != "" {
-			continue
-		}
-		for _, x := range n.Inputs {
-			if active[x] {
-				for _, y := range n.Outputs {
-					active[y] = true
-				}
-			}
-		}
-	}
+	active := activeValues(forward, wrt, b.table)
 	byRow := rowTables(forward, wrt)
 	grads := &Gradients{Dense: map[*Value]*Value{}, Rows: map[*Value][]RowGradient{}}
 	d := map[*Value]*Value{output: cotangent}
@@ -107,6 +92,27 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 		}
 	}
 	return grads, b.err
+}
+
+// activeValues are the floats that depend on one of wrt in a way that gradients can follow.
+func activeValues(nodes []*Node, wrt []*Value, table map[string]operator) map[*Value]bool {
+	active := map[*Value]bool{}
+	for _, v := range wrt {
+		active[v] = true
+	}
+	for _, n := range nodes {
+		if table[n.Op].constant != "" {
+			continue
+		}
+		for _, x := range n.Inputs {
+			if active[x] {
+				for _, y := range n.Outputs {
+					active[y] = y.DType == Float32
+				}
+			}
+		}
+	}
+	return active
 }
 
 // RowTables names the parameters whose gradients come as rows.

@@ -22,9 +22,9 @@ func DistanceBucket(buckets, positions, distance int) int {
 
 // Line is what the operator table says of one operator.
 type Line struct {
-	Op, Inputs, Source, Constant, Emit string
-	Since                              int
-	Rule                               bool
+	Op, Inputs, Source, Constant, Marker, Emit string
+	Since                                      int
+	Rule                                       bool
 }
 
 // Lines returns the operator table, sorted by name.
@@ -32,7 +32,7 @@ func Lines() []Line {
 	var out []Line
 	for _, op := range Operators() {
 		o := operators[op]
-		out = append(out, Line{Op: op, Inputs: o.inputs, Source: o.source, Constant: o.constant, Emit: o.emit, Since: o.since, Rule: o.differentiable()})
+		out = append(out, Line{Op: op, Inputs: o.inputs, Source: o.source, Constant: o.constant, Marker: o.marker, Emit: o.emit, Since: o.since, Rule: o.differentiable()})
 	}
 	return out
 }

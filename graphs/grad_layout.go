@@ -268,11 +268,3 @@ func gradTranspose(b *Builder, n *Node, dy *Value) []*Value {
 	}
 	return []*Value{b.Transpose(dy, inverse...)}
 }
-
-// y = x in another float type: dx = dy in x's type. From an integer type no gradient flows.
-func gradCast(b *Builder, n *Node, dy *Value) []*Value {
-	if x := n.Inputs[0]; x.DType == Float32 {
-		return []*Value{b.Op("Cast", Attrs{"to": int64(Float32)}, dy)}
-	}
-	return []*Value{nil}
-}
