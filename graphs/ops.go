@@ -14,7 +14,7 @@ const Opset = 20
 // marker is set; an operator with none may stand in a graph, but not between a parameter and the logits.
 type operator struct {
 	inputs    string            // names in the ONNX specification: *name takes a gradient, name? may be absent, name... repeats
-	since     int               // opset whose definition is emitted
+	since     int               // opset whose definition is emitted; 0: a marker of our own, which is not
 	infer     func(*Node) error // sets DType and Shape of the outputs; called through shape
 	gradient  gradient          // vector-Jacobian product of the first output, nil where there is none
 	gradients gradients         // the same of several outputs
