@@ -236,6 +236,8 @@ func (b *Builder) dim(d Dim) *Value {
 		v = b.Op("Slice", nil, sizes, b.Ints(int64(axis)), b.Ints(int64(axis)+1), b.Ints(0))
 	} else if d == Batch || d == Tokens {
 		v = b.fail(fmt.Errorf("computing the size %v at run time: no input has a dimension of it", d))
+	} else if d == Span {
+		v = b.Sub(b.dim(Static(2).Mul(Tokens)), b.Ints(1))
 	} else {
 		v = b.Ints(int64(d.Coef))
 		for range d.B {
@@ -243,6 +245,9 @@ func (b *Builder) dim(d Dim) *Value {
 		}
 		for range d.T {
 			v = b.Mul(v, b.dim(Tokens))
+		}
+		for range d.S {
+			v = b.Mul(v, b.dim(Span))
 		}
 	}
 	b.shapes[key] = v

@@ -23,7 +23,8 @@
 //     error that names it: [UnknownOpError], [NoGradientError].
 //   - [Builder.Differentiate] is reverse-mode differentiation by these rules, written into the same graph.
 //   - [Model.Prepare] runs the passes in a listed order with [Check] after each: the last layer for the [CLS]
-//     row alone, the noise input and the doubled batch, dropout masks, Gemm, constant folding, dead code.
+//     row alone, the noise input and the doubled batch, dropout masks, relative shifts, Gemm, constant folding,
+//     dead code.
 //   - [Model.Compile] prepares, differentiates and cuts. What the backward pass reads of the forward pass is
 //     saved, except views and integer arithmetic, which are repeated.
 //   - [Graph.String] prints, [Graph.ONNX] serialises; both depend on nothing but the graph.
@@ -32,7 +33,8 @@
 //
 // Shapes in comments use B batch, T tokens, C width, H heads, D = C/H, E embedding width (C
 // in most families), V vocabulary, K classes. The gradient of x is dx. Operators are those of ai.onnx opset 20,
-// plus two markers of our own: StopGradient, written as Identity, and Dropout, which a pass replaces.
+// plus three markers of our own: StopGradient, written as Identity, and Dropout and RelativeShift, which passes
+// replace.
 //
 // What is true of a graph is tested with package graphs/eval, which runs it in float64.
 package graphs

@@ -14,3 +14,8 @@ var Families = familyNames
 
 // ParseConfig decodes and validates the content of a config.json.
 var ParseConfig = parseConfig
+
+// DistanceBucket is DeBERTa's bucket of a distance between tokens.
+func DistanceBucket(buckets, positions, distance int) int {
+	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
+}

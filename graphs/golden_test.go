@@ -283,7 +283,7 @@ func checkGolden(t *testing.T, g goldenModel, method string, whole bool) {
 }
 
 // keyBias is what families call the bias of attention keys.
-var keyBias = regexp.MustCompile(`(key|k_lin|attn\.k)\.bias$`)
+var keyBias = regexp.MustCompile(`(key(_proj)?|k_lin|attn\.k)\.bias$`)
 
 // negligible reports tensors that hold rounding noise alone: the gradient of a key bias is 0, since a softmax
 // does not change when all its scores shift.

@@ -250,9 +250,10 @@ func splitSizes(n *Node, d Dim) (Shape, error) {
 	if n.Attrs.Int("num_outputs", 0) != int64(count) || d.Coef%count != 0 {
 		return nil, fmt.Errorf("dimension %v does not split into %d equal outputs for num_outputs %d", d, count, n.Attrs.Int("num_outputs", 0))
 	}
+	d.Coef /= count
 	out := make(Shape, count)
 	for i := range out {
-		out[i] = Dim{d.Coef / count, d.B, d.T}
+		out[i] = d
 	}
 	return out, nil
 }

@@ -63,7 +63,7 @@ func inferConcat(n *Node) error {
 			return fmt.Errorf("operands %v and %v differ outside axis %d", x.Shape, y.Shape, axis)
 		}
 		d := y.Shape[axis]
-		if d.B != total.B || d.T != total.T {
+		if d.B != total.B || d.T != total.T || d.S != total.S {
 			return fmt.Errorf("sizes %v and %v along axis %d cannot be added", total, d, axis)
 		}
 		total.Coef += d.Coef
@@ -204,10 +204,10 @@ func repeats(from, to Shape) (Shape, error) {
 	out := make(Shape, len(to))
 	for i, d := range to {
 		e := from[i]
-		if e.Coef == 0 || d.Coef%e.Coef != 0 || d.B < e.B || d.T < e.T {
+		if e.Coef == 0 || d.Coef%e.Coef != 0 || d.B < e.B || d.T < e.T || d.S < e.S {
 			return nil, fmt.Errorf("%v is no repetition of %v: dimension %v against %v", to, from, d, e)
 		}
-		out[i] = Dim{d.Coef / e.Coef, d.B - e.B, d.T - e.T}
+		out[i] = Dim{d.Coef / e.Coef, d.B - e.B, d.T - e.T, d.S - e.S}
 	}
 	return out, nil
 }

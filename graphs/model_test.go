@@ -40,7 +40,7 @@ func tinyModel(t *testing.T, act string) *graphs.Model {
 	return newModel(t, tinyConfig(act))
 }
 
-// familyModels holds the golden model of every family but BERT's, without its weights.
+// familyModels holds the golden models of every family but BERT's by their directory, without their weights.
 func familyModels(t *testing.T) map[string]*graphs.Model {
 	t.Helper()
 	out := map[string]*graphs.Model{}
@@ -50,7 +50,7 @@ func familyModels(t *testing.T) map[string]*graphs.Model {
 			t.Fatal(err)
 		}
 		if c.ModelType != "bert" {
-			out[c.ModelType] = newModel(t, c)
+			out[strings.TrimPrefix(g.name, "tiny-")] = newModel(t, c)
 		}
 	}
 	return out

@@ -115,7 +115,8 @@ var operators = map[string]operator{
 	"ConstantOfShape":  {inputs: "input", since: 20, infer: inferConstantOfShape, constant: "literal", cheap: true},
 	"DequantizeLinear": {inputs: "x x_scale", since: 19, infer: inferDequantize, constant: "integer operand", cheap: true},
 	"StopGradient":     {inputs: "input", since: 19, infer: inferSame, constant: "stops the gradient by definition", emit: "Identity", cheap: true},
-	"Dropout":          {inputs: "data", since: 13, infer: inferSame, rows: rowsElementwise}, // marker, replaced by the dropout pass
+	"Dropout":          {inputs: "data", since: 13, infer: inferSame, rows: rowsElementwise},            // marker, replaced by the dropout pass
+	"RelativeShift":    {inputs: "data", since: 13, infer: inferRelativeShift, rows: rowsRelativeShift}, // marker, replaced by the shift pass
 }
 
 // Operators returns the names of the table's operators, sorted.

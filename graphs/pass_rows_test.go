@@ -101,6 +101,9 @@ func rowCases() []rowCase {
 			return b.Op("Gather", attrs("axis", int64(1)), y, b.Ints(1))
 		}},
 		{"an input", 1, "Tanh", false, func(_ *graphs.Builder, x *graphs.Value) *graphs.Value { return x }},
+		{"relative shift, first query", 1, "RelativeShift", true, relativeShift},
+		{"relative shift, first query's scores", 1, "MatMul", true, relativeShift},
+		{"relative shift, first key", 2, "MatMul", false, relativeShift},
 		{"attention", 1, "MatMul", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
 			heads := func(w string) *graphs.Value {
 				y := b.Reshape(b.MatMul(x, b.Parameter(w, 4, 4)), graphs.Shape{dimB, dimT, dim(2), dim(2)})
@@ -123,6 +126,10 @@ func rowCases() []rowCase {
 		}
 	}
 	return out
+}
+
+func relativeShift(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+	return b.Op("RelativeShift", nil, b.MatMul(x, b.Input("z", graphs.Float32, dim(4), graphs.Dim{Coef: 2, T: 1})))
 }
 
 // Selecting the row early gives exactly what selecting it late gives, with less computed.

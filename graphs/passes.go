@@ -28,6 +28,7 @@ var passes = []pass{
 	{"rows", "first, while the graph is as the model defines it: what only the head's row needs shrinks to that row, dropout sites included", passRows},
 	{"noise", "before dropout, so that masks are shaped for the doubled batch", passNoise},
 	{"dropout", "after shapes are final: each site becomes a product with a mask fed by the driver", passDropout},
+	{"shift", "after noise, so that the shapes it spells out are final, and after rows, which moves through the marker but not through its parts", passShift},
 	{"gemm", "after the row pass, which understands MatMul on [B, T, C] and not flattened rows", passGemm},
 	{"fold", "after everything that computes sizes", passFold},
 	{"dead", "last: removes what the passes left behind", passDead},

@@ -93,6 +93,18 @@ func TestGemmPass(t *testing.T) {
 		{"no weight", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
 			return values{b.MatMul(x, b.Transpose(x, 0, 2, 1))}
 		}},
+		{"parts of a weight", 2, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			w := b.OpN("Split", 2, graphs.Attrs{"axis": int64(0), "num_outputs": int64(2)}, b.Parameter("w", 6, 4))
+			y, z := b.MatMul(x, b.Transpose(w[0], 1, 0)), b.MatMul(x, b.Transpose(w[1], 1, 0))
+			v := b.OpN("Split", 2, graphs.Attrs{"axis": int64(0), "num_outputs": int64(2)}, b.Parameter("v", 6))
+			return values{b.Add(y, v[0]), b.Add(v[1], z)}
+		}},
+		{"slice of a kernel", 1, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			return values{b.MatMul(x, b.Op("Gather", graphs.Attrs{"axis": int64(2)}, b.Parameter("w", 4, 3, 2), b.Const(graphs.Int64, []int{}, 1)))}
+		}},
+		{"rows of a table", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			return values{b.MatMul(x, b.Op("Gather", nil, b.Parameter("w", 9, 3), b.Input("i", graphs.Int64, dimB, dim(4))))}
+		}},
 		{"weight of three dimensions", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
 			return values{b.MatMul(x, b.Parameter("w", 1, 4, 3))}
 		}},
@@ -118,6 +130,37 @@ func TestGemmPass(t *testing.T) {
 				t.Errorf("%d Gemm and %d Add are left, not %d and %d\n%v", n["Gemm"], n["Add"], c.gemms, c.adds, after)
 			}
 		})
+	}
+}
+
+// The relative shift in views and copies is what its definition says, for a whole matrix and for its first row alone,
+// of a batch and its copy.
+func TestShiftPass(t *testing.T) {
+	twice := graphs.Dim{Coef: 2, T: 1}
+	for _, rows := range []graphs.Dim{dimT, dim(1)} {
+		for tokens := 1; tokens <= 6; tokens++ {
+			g, b := newGraph()
+			b.Input("ids", graphs.Int64, dimB, dimT) // sizes are read from it
+			y := b.Op("RelativeShift", nil, b.Input("x", graphs.Float32, graphs.Dim{Coef: 2, B: 1}, dim(3), rows, twice))
+			y.Name, g.Outputs = "y", []*graphs.Value{y}
+			if b.Err() != nil {
+				t.Fatal(b.Err())
+			}
+			after := prepare(t, &graphs.Model{Graph: g}, graphs.Options{})["dead"]
+			feeds := feedsOf(g, uint64(tokens), 2, tokens)
+			got, want := run(t, after, feeds)["y"], run(t, g, feeds)["y"]
+			if distance(got, want) != 0 || !slices.Equal(got.Shape, want.Shape) || countOps(after)["RelativeShift"] != 0 {
+				t.Errorf("seed %d: %v rows of %d tokens are %v, not %v\n%v", tokens, rows, tokens, got, want, after)
+			}
+		}
+	}
+}
+
+func TestShiftErrors(t *testing.T) {
+	for _, shape := range []graphs.Shape{{}, {dimT}, {dimT, dimT}, {dim(4), dim(9)}, {dimB, graphs.Dim{Coef: 2, T: 1}}, {dim(2), dim(8)}} {
+		_, b := newGraph()
+		b.Op("RelativeShift", nil, b.Input("x", graphs.Float32, shape...))
+		says(t, b.Err(), "RelativeShift", shape.String(), "[..., T, 2T]")
 	}
 }
 

@@ -5,29 +5,31 @@ import (
 	"strings"
 )
 
-// Dim is one symbolic dimension: the monomial Coef·Bᴮ·Tᵀ in the batch size B and the token count T.
+// Dim is one symbolic dimension: the monomial Coef·Bᴮ·Tᵀ·Sˢ in the batch size B, the token count T and the span
+// S = 2T − 1, the number of distances between two tokens.
 //
-// Every dimension of an encoder graph is such a product: 384 is {384, 0, 0}, the tokens of a batch are
-// {1, 0, 1}, the rows of a doubled batch {2, 1, 0}, and flattened rows B·T {1, 1, 1}.
-type Dim struct{ Coef, B, T int }
+// Every dimension of an encoder graph is such a product: 384 is {Coef: 384}, the tokens of a batch are
+// {Coef: 1, T: 1}, the rows of a doubled batch {Coef: 2, B: 1}, and flattened rows B·T {Coef: 1, B: 1, T: 1}.
+type Dim struct{ Coef, B, T, S int }
 
-// The two free symbols of an encoder graph.
+// The symbols of an encoder graph.
 var (
-	Batch  = Dim{1, 1, 0}
-	Tokens = Dim{1, 0, 1}
+	Batch  = Dim{Coef: 1, B: 1}
+	Tokens = Dim{Coef: 1, T: 1}
+	Span   = Dim{Coef: 1, S: 1}
 )
 
 // Static returns the dimension of constant size n.
 func Static(n int) Dim { return Dim{Coef: n} }
 
 // IsStatic reports whether the dimension does not depend on the batch.
-func (d Dim) IsStatic() bool { return d.B == 0 && d.T == 0 }
+func (d Dim) IsStatic() bool { return d.B == 0 && d.T == 0 && d.S == 0 }
 
 // Is reports whether the dimension is the constant n.
 func (d Dim) Is(n int) bool { return d.IsStatic() && d.Coef == n }
 
 // Mul returns the product of two dimensions.
-func (d Dim) Mul(e Dim) Dim { return Dim{d.Coef * e.Coef, d.B + e.B, d.T + e.T} }
+func (d Dim) Mul(e Dim) Dim { return Dim{d.Coef * e.Coef, d.B + e.B, d.T + e.T, d.S + e.S} }
 
 // Size returns the dimension's value for a batch of the given size and token count.
 func (d Dim) Size(batch, tokens int) int {
@@ -37,6 +39,9 @@ func (d Dim) Size(batch, tokens int) int {
 	}
 	for range d.T {
 		n *= tokens
+	}
+	for range d.S {
+		n *= 2*tokens - 1
 	}
 	return n
 }
@@ -52,6 +57,9 @@ func (d Dim) String() string {
 	}
 	for range d.T {
 		parts = append(parts, "T")
+	}
+	for range d.S {
+		parts = append(parts, "S")
 	}
 	return strings.Join(parts, "*")
 }

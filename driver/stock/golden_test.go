@@ -111,7 +111,7 @@ func TestPyTorchGoldens(t *testing.T) {
 }
 
 // queryOf turns a key bias's name into the query bias's, as the families call them.
-var queryOf = strings.NewReplacer(".key.bias", ".query.bias", ".k_lin.bias", ".q_lin.bias", ".attn.k.bias", ".attn.q.bias")
+var queryOf = strings.NewReplacer(".key.bias", ".query.bias", ".key_proj.bias", ".query_proj.bias", ".pos_key_proj.bias", ".query_proj.bias", ".k_lin.bias", ".q_lin.bias", ".attn.k.bias", ".attn.q.bias")
 
 func compareGolden(t *testing.T, dir, golden string, options driver.Options, wholeSequence bool) {
 	batchFile, want := openSafetensors(t, dir, "batch.safetensors"), openSafetensors(t, dir, golden+".safetensors")

@@ -105,6 +105,8 @@ var definitions = []definition{
 	{"Gelu", graphs.Attrs{"approximate": "tanh"}, []operand{float(9)}, [][]int{{9}}, at1(func(x float64) float64 {
 		return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3)))) // ½(1 + tanh s) = σ(2s)
 	})},
+	{"RelativeShift", nil, []operand{float(2, 3, 6)}, [][]int{{2, 3, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], i[1], i[2]-i[1]+2) }},
+	{"RelativeShift", nil, []operand{float(2, 1, 6)}, [][]int{{2, 1, 3}}, func(x get, _ int, i []int) float64 { return x(0, i[0], 0, i[2]+2) }},
 	pointwise("StopGradient", func(x float64) float64 { return x }, -2, 0, 3),
 
 	{"MatMul", nil, []operand{float(2, 1, 3, 4), float(5, 4, 2)}, [][]int{{2, 5, 3, 2}}, func(x get, _ int, i []int) float64 {

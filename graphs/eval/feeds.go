@@ -99,7 +99,7 @@ func solve(g *graphs.Graph, feeds map[string]Tensor) (symbols, error) {
 // learn takes B or T from a dimension of which it is the only unknown.
 func (s *symbols) learn(d graphs.Dim, size int) {
 	switch {
-	case d.Coef < 1:
+	case d.Coef < 1 || d.S > 0:
 	case d.B == 1 && s.batch == 0 && (d.T == 0 || s.tokens > 0):
 		s.batch = size / d.Coef / power(s.tokens, d.T)
 	case d.T == 1 && s.tokens == 0 && (d.B == 0 || s.batch > 0):
@@ -119,7 +119,7 @@ func power(x, n int) int {
 func (s symbols) sizes(shape graphs.Shape) ([]int, error) {
 	out := []int{}
 	for _, d := range shape {
-		if d.B > 0 && s.batch == 0 || d.T > 0 && s.tokens == 0 {
+		if d.B > 0 && s.batch == 0 || d.T+d.S > 0 && s.tokens == 0 {
 			return nil, fmt.Errorf("shape %v depends on a size that the feeds do not determine (or that is 0): %v", shape, s)
 		}
 		out = append(out, d.Size(s.batch, s.tokens))

@@ -121,3 +121,18 @@ func pad(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
 	})
 	return one(y)
 }
+
+// relativeShift is y[i…, j, k] = x[i…, j, k − j + T − 1], x [..., T, 2T] or [..., 1, 2T], y with T columns.
+func relativeShift(_ *graphs.Node, in []*Tensor) ([]Tensor, error) {
+	x := in[0]
+	last := len(x.Shape) - 1
+	tokens := x.Shape[last] / 2
+	y, k := zeros(append(slices.Clone(x.Shape[:last]), tokens)), 0
+	each(y.Shape, func(index []int) {
+		index = slices.Clone(index)
+		index[last] += tokens - 1 - index[last-1]
+		y.Data[k] = x.at(index)
+		k++
+	})
+	return one(y)
+}

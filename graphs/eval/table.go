@@ -100,6 +100,7 @@ var operators = map[string]operator{
 	"DequantizeLinear": {2, dequantizeLinear},
 	"StopGradient":     {1, unary(func(x float64) float64 { return x })},
 	"Dropout":          {1, dropout},
+	"RelativeShift":    {1, relativeShift},
 }
 
 // indicator is 1 for true and 0 for false.
