@@ -9,19 +9,23 @@ TIMEOUT  := 15m
 # Packages that need no cgo: all but the engines and the program.
 PURE = $$(go list ./... | grep -vE '/(cmd|driver/stock|driver/trainapi)(/|$$)')
 
-.PHONY: help setup build test unit race lint demo bench fuzz clean
+.PHONY: help setup setup-training build test unit race lint demo bench fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## fetch ONNX Runtime and MiniLM into .r3f/ (hashes checked), build bin/r3f-ort
 	@scripts/setup.sh
+
+setup-training: ## fetch ONNX Runtime 1.19.2 with the training API into .r3f/, for --engine training-api
+	@scripts/setup.sh training
 
 build: ## build bin/r3f-ort only
 	go build -trimpath -o bin/r3f-ort ./cmd/r3f-ort
 
 test: ## set-up, static checks, and all tests, also under the race detector
 	@$(MAKE) --no-print-directory setup
+	@case "$$(uname -sm)" in "Linux x86_64") $(MAKE) --no-print-directory setup-training ;; esac
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory race

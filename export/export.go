@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
 
@@ -69,7 +70,7 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 		return writeAll(temporary, files)
 	})
 	if err != nil {
-		return fmt.Errorf("exporting the model to %s: %w%s", dir, err, advice(err))
+		return fmt.Errorf("exporting the model to %s: %w%s", dir, err, durable.Advice(err))
 	}
 	return nil
 }
@@ -93,7 +94,7 @@ func Copy(dst, src string) error {
 		return writeAll(temporary, files)
 	})
 	if err != nil {
-		return fmt.Errorf("copying the export %s to %s: %w%s", src, dst, err, advice(err))
+		return fmt.Errorf("copying the export %s to %s: %w%s", src, dst, err, durable.Advice(err))
 	}
 	return nil
 }

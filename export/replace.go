@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
 // file is one file to write.
@@ -36,18 +37,14 @@ func copyOf(path string) file {
 	}}
 }
 
-// writeAll writes and syncs files and their directory.
+// writeAll writes and syncs files.
 func writeAll(dir string, files []file) error {
 	for _, f := range files {
-		out, err := os.OpenFile(filepath.Join(dir, f.name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.write(out), out.Sync(), out.Close()); err != nil {
+		if err := durable.WriteFile(durable.OS{}, filepath.Join(dir, f.name), f.write); err != nil {
 			return fmt.Errorf("writing %s: %w", f.name, err)
 		}
 	}
-	return syncDir(dir)
+	return nil
 }
 
 // replace lets fill build a directory under a temporary name beside dir and puts it in dir's place. The old one, which
@@ -55,84 +52,31 @@ func writeAll(dir string, files []file) error {
 // is gone.
 func replace(dir string, fill func(temporary string) error) error {
 	dir = filepath.Clean(dir)
-	parent := filepath.Dir(dir)
-	exists, err := occupied(dir)
-	if err != nil {
+	if err := replaceable(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".new-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temporary)
-	if err := errors.Join(os.Chmod(temporary, 0o755), fill(temporary)); err != nil {
-		return err
-	}
-	if !exists {
-		return errors.Join(os.Rename(temporary, dir), syncDir(parent))
-	}
-	return errors.Join(swap(temporary, dir), syncDir(parent))
+	return durable.ReplaceDir(durable.OS{}, dir, fill)
 }
 
-// swap exchanges two directories: in one step where the system can, else in three, undone where one fails.
-func swap(temporary, dir string) error {
-	if exchange(temporary, dir) == nil {
-		return nil
-	}
-	return swapByRenaming(temporary, dir)
-}
-
-func swapByRenaming(temporary, dir string) error {
-	old := temporary + ".old"
-	if err := os.Rename(dir, old); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, dir); err != nil {
-		return errors.Join(err, os.Rename(old, dir))
-	}
-	return os.Rename(old, temporary)
-}
-
-// occupied reports whether dir exists, and fails where replacing it would destroy what is not an export.
-func occupied(dir string) (bool, error) {
+// replaceable fails where replacing dir would destroy what is not an export.
+func replaceable(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, e := range entries {
 		if e.Name() == ModelFile {
-			return true, nil
+			return nil
 		}
 	}
 	if len(entries) > 0 {
-		return false, fmt.Errorf("it holds files and no %s: it is no export, so it is not replaced; choose another directory", ModelFile)
+		return fmt.Errorf("it holds files and no %s: it is no export, so it is not replaced; choose another directory", ModelFile)
 	}
-	return true, nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// advice says what a person can do about a failed write.
-func advice(err error) string {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "; free some space or choose another directory"
-	case errors.Is(err, syscall.EFBIG):
-		return "; raise the file size limit (ulimit -f) or choose another file system"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return "; choose a directory that you may write"
-	}
-	return ""
+	return nil
 }

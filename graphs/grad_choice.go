@@ -11,11 +11,11 @@ func gradWhere(b *Builder, n *Node, dy *Value) []*Value {
 	return []*Value{nil, b.sumTo(dx, n.Inputs[1].Shape), b.sumTo(dz, n.Inputs[2].Shape)}
 }
 
-// y = min(max(x, l), h): dx = dy·[l ≤ x ≤ h], dl = Σ dy·[x < l], dh = Σ dy·[x > h].
+// y = min(max(x, l), h): dx = dy·[l < x < h], dl = Σ dy·[x ≤ l], dh = Σ dy·[x ≥ h].
 func gradClip(b *Builder, n *Node, dy *Value) []*Value {
 	x, zero := n.Inputs[0], b.Scalar(0)
 	dx, out := dy, make([]*Value, len(n.Inputs))
-	for i, beyond := range []string{"", "Less", "Greater"} {
+	for i, beyond := range []string{"", "LessOrEqual", "GreaterOrEqual"} {
 		if i == 0 || i >= len(n.Inputs) || n.Inputs[i] == nil {
 			continue
 		}

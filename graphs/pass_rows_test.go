@@ -2,6 +2,7 @@ package graphs_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
@@ -95,6 +96,55 @@ func rowCases() []rowCase {
 		{"the same row read twice", 1, "Tanh", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
 			y := tanh(b, x)
 			return b.Add(y, b.Op("Gather", attrs("axis", int64(1)), y, b.Ints(0)))
+		}},
+		{"chosen", 1, "Where", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("Where", nil, b.Op("Less", nil, x, b.Input("z", graphs.Float32, dim(4))), tanh(b, x), b.Parameter("w", 4))
+		}},
+		{"clipped", 1, "Clip", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("Clip", nil, tanh(b, x), nil, b.Scalar(0.5))
+		}},
+		{"cut channels", 1, "Slice", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("Slice", nil, tanh(b, x), b.Ints(1), b.Ints(3), b.Ints(2))
+		}},
+		{"channels of a declared shape", 1, "Slice", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("Slice", attrs("to", graphs.Shape{dimB, dimT, dim(2)}), tanh(b, x), b.Ints(1), b.Ints(3), b.Ints(-1))
+		}},
+		{"cut tokens", 1, "Tanh", false, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("Slice", nil, tanh(b, x), b.Ints(-1), b.Ints(math.MaxInt64), b.Ints(1))
+		}},
+		{"gate and value", 1, "Split", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			y := b.Split(tanh(b, x), -1, 2, 2)
+			return b.Mul(b.Op("Gelu", nil, y[1]), y[0])
+		}},
+		{"the gate alone", 1, "Split", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value { return b.Split(tanh(b, x), 2, 1, 3)[1] }},
+		{"gate of the row, value of all", 1, "Split", false, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			y := b.Split(tanh(b, x), -1, 2, 2)
+			return b.Mul(y[0], b.Sum(y[1], true, 1))
+		}},
+		{"joined channels", 1, "Concat", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Concat(-1, tanh(b, x), b.Op("Neg", nil, x))
+		}},
+		{"positions of a query", 1, "GatherElements", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			at := b.Op("Cast", attrs("to", int64(graphs.Int64)), b.Op("Clip", nil, x, b.Scalar(0), b.Scalar(3)))
+			return b.Op("GatherElements", attrs("axis", int64(2)), tanh(b, x), at)
+		}},
+		{"fewer indices than rows", 1, "Tanh", false, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			at := b.Op("Expand", attrs("to", graphs.Shape{dimB, dim(1), dim(2)}), b.Ints(3), b.ShapeOf(graphs.Shape{dimB, dim(1), dim(2)}))
+			return b.Op("GatherElements", attrs("axis", int64(2)), tanh(b, x), at)
+		}},
+		{"summed channels", 1, "ReduceSum", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value { return b.Sum(tanh(b, x), false, 2) }},
+		{"largest channels, kept", 1, "ReduceMax", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Op("ReduceMax", nil, tanh(b, x), b.Ints(-1))
+		}},
+		{"summed examples", 0, "ReduceSum", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value { return b.Sum(tanh(b, x), false, 0) }},
+		{"inserted axis", 2, "Unsqueeze", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value { return b.Unsqueeze(tanh(b, x), 1, 3) }},
+		{"inserted axis itself", 1, "Tanh", false, func(b *graphs.Builder, x *graphs.Value) *graphs.Value { return b.Unsqueeze(tanh(b, x), 1) }},
+		{"removed axis", 1, "Squeeze", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			return b.Squeeze(tanh(b, b.Unsqueeze(x, 0, 2)), 0, -3)
+		}},
+		{"scores by subscripts", 2, "Einsum", true, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
+			h := b.Reshape(tanh(b, x), graphs.Shape{dimB, dimT, dim(2), dim(2)})
+			return b.Op("Einsum", attrs("equation", "bihd,bjhd->bhij"), h, b.Reshape(x, h.Shape))
 		}},
 		{"another index", 1, "Tanh", false, func(b *graphs.Builder, x *graphs.Value) *graphs.Value {
 			y := b.Concat(1, tanh(b, x), x) // [B, 2·T, 4] has an index 1 for every T

@@ -253,6 +253,37 @@ func TestPassesLeaveTheModelAlone(t *testing.T) {
 	}
 }
 
+// A shape that a node declares in the batch size is that of both halves after doubling.
+func TestNoiseDoublesDeclaredShapes(t *testing.T) {
+	to := func(dims ...graphs.Dim) graphs.Attrs { return graphs.Attrs{"to": graphs.Shape(dims)} }
+	g, b := newGraph()
+	ids := b.Input("input_ids", graphs.Int64, dimB, dimT)
+	x := b.Op("Gather", nil, b.Parameter("words", 2, 3), ids)
+	square := graphs.Shape{dimB, dimT, dimT}
+	mask := b.Op("Expand", to(square...), b.Unsqueeze(ids, 1), b.ShapeOf(square))
+	masked := b.Mul(b.Op("Cast", graphs.Attrs{"to": int64(graphs.Float32)}, mask), b.MatMul(x, b.Transpose(x, 0, 2, 1)))
+	own := b.Op("Range", to(dimB), b.Const(graphs.Int64, []int{}, 0), b.Squeeze(b.ShapeOf(graphs.Shape{dimB}), 0), b.Const(graphs.Int64, []int{}, 1))
+	first := b.Op("Gather", nil, masked, own) // every example is itself
+	zeros := b.Op("ConstantOfShape", to(dimB, dimT), b.ShapeOf(graphs.Shape{dimB, dimT}))
+	y := b.Add(b.Sum(first, false, 2), zeros)
+	tiles := b.Op("Tile", to(dimB, dimT), b.Sum(y, true, 1), b.Concat(0, b.Ints(1), b.ShapeOf(graphs.Shape{dimT})))
+	y = b.Op("Slice", to(dimB, dimT), b.Concat(1, y, tiles), b.ShapeOf(graphs.Shape{dimT}), b.ShapeOf(graphs.Shape{{Coef: 2, T: 1}}), b.Ints(1))
+	y.Name, g.Outputs = "logits", []*graphs.Value{y}
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	feeds := feedsOf(g, 1, 3, 4)
+	want := run(t, g, feeds)["logits"]
+	after := prepare(t, &graphs.Model{Graph: g, WordEmbedding: "words"}, graphs.Options{Doubled: true})["dead"]
+	feeds[graphs.NoiseInput] = fill(x.Shape, 3, 4, func() float64 { return 0 })
+	got := run(t, after, feeds)["logits"]
+	for k := range 2 {
+		if d := distance(half(got, k), want); d > 1e-12 {
+			t.Errorf("half %d differs by %.2g\n%v", k, d, after)
+		}
+	}
+}
+
 // The word embedding must be looked up exactly once for noise to have one place.
 func TestNoiseErrors(t *testing.T) {
 	for _, lookups := range []int{0, 2} {

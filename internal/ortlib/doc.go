@@ -9,5 +9,6 @@
 //     one that holds go.mod or .git (make setup puts the library there);
 //  4. r3f-ort/lib in the user's cache directory (r3f-ort runtime install does).
 //
-// In a directory the newest version wins.
+// In a directory the newest version wins. A library with the training API is
+// looked for in the same places, under a name of its own in the last two.
 package ortlib

@@ -13,19 +13,27 @@ import (
 // EnvVar is the environment variable that names the library.
 const EnvVar = "R3F_ORT_LIBRARY"
 
-const howToGet = "run make setup or r3f-ort runtime install, or name a library with --ort-library or " + EnvVar
+const (
+	howToGet         = "run make setup or r3f-ort runtime install, or name a library with --ort-library or " + EnvVar
+	howToGetTraining = "run make setup-training, or name a training build of 1.19 with --ort-library or " + EnvVar
+)
 
 // ErrNotFound marks a library that is nowhere; the error is a *NotFoundError.
 var ErrNotFound = errors.New("ONNX Runtime library not found")
 
 // NotFoundError lists the places that were searched.
 type NotFoundError struct {
-	Looked []string // in order, each with what is wrong there
+	Looked   []string // in order, each with what is wrong there
+	Training bool     // a library with the training API was looked for
 }
 
 // Error lists the places and says how to get a library.
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("%v; looked at\n  %s\n%s", ErrNotFound, strings.Join(e.Looked, "\n  "), howToGet)
+	advice := howToGet
+	if e.Training {
+		advice = howToGetTraining
+	}
+	return fmt.Sprintf("%v; looked at\n  %s\n%s", ErrNotFound, strings.Join(e.Looked, "\n  "), advice)
 }
 
 // Unwrap gives ErrNotFound.
@@ -34,7 +42,16 @@ func (e *NotFoundError) Unwrap() error { return ErrNotFound }
 // Find gives the absolute path of the library by the order in the package
 // comment; explicit may be empty. A path given by flag or environment that
 // holds no library is an error: no later place is tried.
-func Find(explicit string) (string, error) {
+func Find(explicit string) (string, error) { return find(explicit, false) }
+
+// FindTraining is Find for a library with the training API. make setup-training
+// gives it a name of its own, libonnxruntime_training.so.1.19.2, so that it can
+// lie beside the stock library; under that name alone it is looked for by
+// convention, while a path that is given may hold an official training build,
+// which is called as stock ones are.
+func FindTraining(explicit string) (string, error) { return find(explicit, true) }
+
+func find(explicit string, training bool) (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("find the ONNX Runtime library: %w", err)
@@ -43,12 +60,13 @@ func Find(explicit string) (string, error) {
 	if err != nil {
 		cache = "" // no home directory: one place less
 	}
-	return machine{goos: runtime.GOOS, wd: wd, env: os.Getenv(EnvVar), cache: cache}.find(explicit)
+	return machine{runtime.GOOS, wd, os.Getenv(EnvVar), cache, training}.find(explicit)
 }
 
 // machine is what Find depends on.
 type machine struct {
 	goos, wd, env, cache string
+	training             bool
 }
 
 func (m machine) find(explicit string) (string, error) {
@@ -62,8 +80,15 @@ func (m machine) find(explicit string) (string, error) {
 			path = filepath.Join(m.wd, path)
 		}
 		lib, problem := m.at(path)
+		if problem != "" && m.training { // an official training build has the stock library's name
+			stock := m
+			stock.training = false
+			if official, none := stock.at(path); none == "" {
+				return official, nil
+			}
+		}
 		if problem != "" {
-			return "", &NotFoundError{[]string{fmt.Sprintf("%s (%s): %s", path, given.by, problem)}}
+			return "", &NotFoundError{[]string{fmt.Sprintf("%s (%s): %s", path, given.by, problem)}, m.training}
 		}
 		return lib, nil
 	}
@@ -75,7 +100,7 @@ func (m machine) find(explicit string) (string, error) {
 		}
 		looked = append(looked, dir+": "+problem)
 	}
-	return "", &NotFoundError{looked}
+	return "", &NotFoundError{looked, m.training}
 }
 
 // dirs lists the directories that hold libraries by convention. Directories
@@ -141,7 +166,7 @@ func (m machine) newest(dir string) (lib, problem string) {
 	if err != nil {
 		return "", errors.Unwrap(err).Error()
 	}
-	names := fileNames(m.goos)
+	names := m.fileNames()
 	var best Version
 	for _, e := range entries { // sorted by name
 		path := filepath.Join(dir, e.Name())
@@ -157,30 +182,35 @@ func (m machine) newest(dir string) (lib, problem string) {
 		}
 	}
 	if lib == "" {
-		return "", "holds no " + libraryName(m.goos)
+		return "", "holds no " + m.libraryName()
 	}
 	return lib, ""
 }
 
 // libraryName is the library's name without a version.
-func libraryName(goos string) string {
-	switch goos {
-	case "windows":
-		return "onnxruntime.dll"
-	case "darwin", "ios":
-		return "libonnxruntime.dylib"
+func (m machine) libraryName() string {
+	name := "onnxruntime"
+	if m.training {
+		name += "_training"
 	}
-	return "libonnxruntime.so"
+	switch m.goos {
+	case "windows":
+		return name + ".dll"
+	case "darwin", "ios":
+		return "lib" + name + ".dylib"
+	}
+	return "lib" + name + ".so"
 }
 
 // fileNames matches the library's file names on a system: with and without a
 // version, but not its provider plug-ins (libonnxruntime_providers_shared.so).
-func fileNames(goos string) *regexp.Regexp {
-	switch goos {
+func (m machine) fileNames() *regexp.Regexp {
+	name := m.libraryName()
+	switch base, extension, _ := strings.Cut(name, "."); m.goos {
 	case "windows":
-		return regexp.MustCompile(`(?i)^onnxruntime\.dll$`)
+		return regexp.MustCompile(`(?i)^` + regexp.QuoteMeta(name) + `$`)
 	case "darwin", "ios":
-		return regexp.MustCompile(`^libonnxruntime(\.\d+)*\.dylib$`)
+		return regexp.MustCompile(`^` + base + `(\.\d+)*\.` + extension + `$`)
 	}
-	return regexp.MustCompile(`^libonnxruntime\.so(\.\d+)*$`)
+	return regexp.MustCompile(`^` + regexp.QuoteMeta(name) + `(\.\d+)*$`)
 }

@@ -51,6 +51,35 @@ func TestOrderOfPlaces(t *testing.T) {
 	}
 }
 
+// Training and stock libraries lie side by side and are not taken for each
+// other; a path that is given may hold an official training build.
+func TestTrainingLibrary(t *testing.T) {
+	root := plant(t, "go.mod", ".r3f/lib/libonnxruntime.so.1.32.0", ".r3f/lib/libonnxruntime_training.so.1.19.2",
+		".r3f/lib/onnxruntime_training_module.so", "official/libonnxruntime.so.1.19.2", "stock/go.mod", "stock/.r3f/lib/libonnxruntime.so.1.32.0")
+	for _, c := range []struct{ wd, explicit, want string }{
+		{"", "", ".r3f/lib/libonnxruntime_training.so.1.19.2"},
+		{"", filepath.Join(root, ".r3f/lib"), ".r3f/lib/libonnxruntime_training.so.1.19.2"},
+		{"", filepath.Join(root, "official"), "official/libonnxruntime.so.1.19.2"},
+		{"stock", "", ""},
+	} {
+		m := machine{goos: "linux", wd: filepath.Join(root, c.wd), training: true}
+		got, err := m.find(c.explicit)
+		if c.want == "" {
+			if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "setup-training") {
+				t.Errorf("%+v: got %q, %v; want what to run", c, got, err)
+			}
+			continue
+		}
+		if want := filepath.Join(root, c.want); got != want || err != nil {
+			t.Errorf("%+v: got %q (%v), want %s", c, got, err, want)
+		}
+	}
+	got, err := machine{goos: "linux", wd: root}.find("")
+	if want := filepath.Join(root, ".r3f/lib/libonnxruntime.so.1.32.0"); got != want {
+		t.Errorf("the stock library is %q (%v), want %s", got, err, want)
+	}
+}
+
 func TestNewestInADirectory(t *testing.T) {
 	for _, c := range []struct {
 		name, goos string

@@ -15,6 +15,10 @@ type Version struct{ Major, Minor, Patch int }
 // MinStock is the oldest release that the stock engine runs on.
 var MinStock = Version{1, 25, 0}
 
+// MinTraining is the oldest release whose training API the training engine
+// runs on.
+var MinTraining = Version{1, 19, 0}
+
 // ErrTooOld marks a library below the version asked for; the error is a
 // *TooOldError.
 var ErrTooOld = errors.New("ONNX Runtime is too old")
@@ -58,7 +62,7 @@ func (v Version) Compare(w Version) int {
 
 // numbered matches the version in libonnxruntime.so.1.32.0 and in
 // libonnxruntime.1.32.0.dylib.
-var numbered = regexp.MustCompile(`^libonnxruntime\.(?:so\.([\d.]+)|([\d.]+)\.dylib)$`)
+var numbered = regexp.MustCompile(`^libonnxruntime(?:_training)?\.(?:so\.([\d.]+)|([\d.]+)\.dylib)$`)
 
 // FileVersion reads the version from the name of the library file, or from the
 // name of the file that a symbolic link leads to. ok is false where neither

@@ -3,11 +3,8 @@
 package safetensors
 
 import (
-	"io"
 	"os"
-	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,26 +24,4 @@ func mapFile(path string) (data []byte, unmap func() error, err error) {
 		return nil, nil, os.NewSyscallError("mmap", err)
 	}
 	return data, func() error { return unix.Munmap(data) }, nil
-}
-
-// replaceFile puts what write produces at path, whole or not at all.
-func replaceFile(path string, write func(io.Writer) error) error {
-	dir := filepath.Dir(path)
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o644))
-	if err != nil {
-		return err
-	}
-	defer f.Cleanup()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

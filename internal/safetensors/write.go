@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"unicode/utf8"
+
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
 // Write writes a file that any safetensors reader accepts. Its bytes depend on
@@ -47,9 +47,9 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 // same directory, synced, renamed, the directory synced. On an error the path
 // is as it was before.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
-	err := replaceFile(path, func(w io.Writer) error { return Write(w, tensors, metadata) })
+	err := durable.ReplaceFile(durable.OS{}, path, func(w io.Writer) error { return Write(w, tensors, metadata) })
 	if err != nil {
-		return fmt.Errorf("write safetensors %s: %w%s", path, bare(err), advice(err))
+		return fmt.Errorf("write safetensors %s: %w%s", path, bare(err), durable.Advice(err))
 	}
 	return nil
 }
@@ -121,19 +121,4 @@ func joinInts(v []int) string {
 		s[i] = strconv.Itoa(x)
 	}
 	return strings.Join(s, ",")
-}
-
-// advice says what a person can do about a failed write.
-func advice(err error) string {
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		return "; free some space or choose another directory"
-	case errors.Is(err, syscall.EFBIG):
-		return "; raise the file size limit (ulimit -f) or choose another file system"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return "; choose a directory that you may write"
-	case errors.Is(err, fs.ErrNotExist):
-		return "; create the directory first"
-	}
-	return ""
 }

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -183,14 +182,7 @@ func onlyFile(t *testing.T, dir, name string, want []byte) {
 
 func TestWriteFileSaysWhatToDo(t *testing.T) {
 	err := WriteFile(filepath.Join(t.TempDir(), "no", "m.safetensors"), nil, nil)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "create the directory first") {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "create it") {
 		t.Errorf("absent directory: %v", err)
-	}
-	for errno, want := range map[syscall.Errno]string{
-		syscall.ENOSPC: "free some space", syscall.EROFS: "you may write", syscall.EACCES: "you may write",
-	} {
-		if got := advice(&fs.PathError{Op: "write", Path: "x", Err: errno}); !strings.Contains(got, want) {
-			t.Errorf("%v: advice %q, want %q", errno, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package export
+package durable
 
 import "golang.org/x/sys/unix"
 

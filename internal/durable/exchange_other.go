@@ -1,6 +1,6 @@
-//go:build !linux
+//go:build !linux && !darwin
 
-package export
+package durable
 
 import "errors"
 
