@@ -15,11 +15,6 @@ var Families = familyNames
 // ParseConfig decodes and validates the content of a config.json.
 var ParseConfig = parseConfig
 
-// DistanceBucket is DeBERTa's bucket of a distance between tokens.
-func DistanceBucket(buckets, positions, distance int) int {
-	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
-}
-
 // Line is what the operator table says of one operator.
 type Line struct {
 	Op, Inputs, Source, Constant, Emit string
@@ -53,4 +48,10 @@ func RuleOperands(b *Builder, n *Node) []bool {
 		out[i] = i < len(dxs) && dxs[i] != nil
 	}
 	return out
+
+}
+
+// DistanceBucket is DeBERTa's bucket of a distance between tokens.
+func DistanceBucket(buckets, positions, distance int) int {
+	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
 }
