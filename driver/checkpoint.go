@@ -50,6 +50,7 @@ const (
 	momentsFile  = "moments.safetensors"
 	stateFile    = "state.json"
 	manifestName = "manifest.json"
+	engineFiles  = "engine" // directory of a StateKeeper's files
 	stepPrefix   = "step-"
 )
 
@@ -76,6 +77,9 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 			prefix string
 			into   *[]safetensors.Tensor
 		}{{Value, "", &weights}, {FirstMoment, "m.", &moments}, {SecondMoment, "v.", &moments}} {
+			if k.kind != Value && e.Spec().OwnMoments {
+				continue
+			}
 			data, err := Tensor(e, k.kind, p)
 			if err != nil {
 				return err
@@ -90,8 +94,12 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 	); err != nil {
 		return err
 	}
+	kept, err := keepState(temporary, e)
+	if err != nil {
+		return err
+	}
 	m := manifest{Format: checkpointFormat, Files: map[string]manifestFile{}}
-	for _, name := range []string{weightsFile, momentsFile, stateFile} {
+	for _, name := range append(kept, weightsFile, momentsFile, stateFile) {
 		if m.Files[name], err = fingerprint(filepath.Join(temporary, name)); err != nil {
 			return err
 		}
@@ -103,6 +111,24 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 		return err
 	}
 	return r.prune(s.Step, keep)
+}
+
+// keepState lets an engine with state of its own write it, and lists the files.
+func keepState(checkpoint string, e Engine) ([]string, error) {
+	k, ok := e.(StateKeeper)
+	if !ok {
+		return nil, nil
+	}
+	dir := filepath.Join(checkpoint, engineFiles)
+	if err := errors.Join(os.Mkdir(dir, 0o755), k.SaveState(dir)); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, f := range entries {
+		names = append(names, engineFiles+"/"+f.Name())
+	}
+	return names, errors.Join(err, syncDir(dir))
 }
 
 // prune removes all checkpoints but the keep newest up to step. Those after it did not verify when the run was
@@ -171,7 +197,13 @@ func loadCheckpoint(dir string, e Engine) (state, error) {
 	if m.Format != checkpointFormat {
 		return state{}, fmt.Errorf("its format is %d; this program reads format %d", m.Format, checkpointFormat)
 	}
-	for _, name := range []string{weightsFile, momentsFile, stateFile} {
+	names := []string{weightsFile, momentsFile, stateFile}
+	for name := range m.Files {
+		if strings.HasPrefix(name, engineFiles+"/") && filepath.IsLocal(name) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
 		got, err := fingerprint(filepath.Join(dir, name))
 		if err != nil {
 			return state{}, err
@@ -195,10 +227,16 @@ func loadCheckpoint(dir string, e Engine) (state, error) {
 	}
 	defer moments.Close()
 	for _, p := range e.Spec().Parameters {
-		err := errors.Join(restore(e, Value, p, weights, p.Name), restore(e, FirstMoment, p, moments, "m."+p.Name), restore(e, SecondMoment, p, moments, "v."+p.Name))
+		err := restore(e, Value, p, weights, p.Name)
+		if !e.Spec().OwnMoments {
+			err = errors.Join(err, restore(e, FirstMoment, p, moments, "m."+p.Name), restore(e, SecondMoment, p, moments, "v."+p.Name))
+		}
 		if err != nil {
 			return state{}, err
 		}
+	}
+	if k, ok := e.(StateKeeper); ok {
+		return s, k.LoadState(filepath.Join(dir, engineFiles))
 	}
 	return s, nil
 }

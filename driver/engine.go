@@ -60,6 +60,14 @@ type Timer interface {
 	GraphSeconds() float64
 }
 
+// StateKeeper is an Engine with state besides its parameters and moments. SaveState writes it to files in dir, which
+// exists and is empty, and LoadState reads them back; a checkpoint holds them, with their hashes. Both take the last
+// finished Update as the state's moment.
+type StateKeeper interface {
+	SaveState(dir string) error
+	LoadState(dir string) error
+}
+
 // Spec describes an engine's model.
 type Spec struct {
 	Classes       int         // K: number of logits, 1 for regression
@@ -70,6 +78,9 @@ type Spec struct {
 	Dropout       float64     // drop probability of training variants
 	Parameters    []Parameter // in the engine's order
 	Head          []string    // weight matrices of the head, encoder side first, out_proj last
+
+	OwnMoments   bool // the moments are among a StateKeeper's files, and are neither read nor written one by one
+	EqualBatches bool // every batch of an update counts alike, whatever its size, and their gradients add up to a sum
 }
 
 // Parameter is one trained tensor.

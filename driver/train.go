@@ -51,7 +51,6 @@ func Train(ctx context.Context, e Engine, examples iter.Seq2[Example, error], op
 type trainer struct {
 	loop
 	sampler *sampler
-	variant Variant
 	state   state // after the last finished step
 	result  *Result
 }
@@ -88,6 +87,9 @@ func (t *trainer) setUp(examples iter.Seq2[Example, error]) error {
 		if spec.Dropout > 0 {
 			t.masks = o.DropoutMasks
 		}
+	}
+	if err := t.setUpStepper(t.variant); err != nil {
+		return err
 	}
 	if t.head, err = newSpectralHead(t.engine, o); err != nil {
 		return err
