@@ -134,9 +134,9 @@ func (m *Manifest) validate() error {
 	if !(m.Model.Dropout >= 0 && m.Model.Dropout < 1) {
 		return fmt.Errorf("model.dropout is %v; give a probability of at least 0 and below 1", m.Model.Dropout)
 	}
-	for name, path := range map[string]string{"tokenizer": m.Tokenizer, "config": m.Config} {
-		if path != "" && !filepath.IsLocal(path) {
-			return fmt.Errorf("%s is %q; give a path inside the directory of the artifacts", name, path)
+	for _, c := range []struct{ name, path string }{{"tokenizer", m.Tokenizer}, {"config", m.Config}} {
+		if c.path != "" && !filepath.IsLocal(c.path) {
+			return fmt.Errorf("%s is %q; give a path inside the directory of the artifacts", c.name, c.path)
 		}
 	}
 	return nil
