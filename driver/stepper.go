@@ -56,6 +56,19 @@ func (e *LossError) Error() string {
 // Unwrap lets errors.Is find ErrLoss.
 func (e *LossError) Unwrap() error { return ErrLoss }
 
+// Check reports what Train would refuse of the options for this engine, an *OptionError, before anything is written.
+func Check(e Engine, options Options) error {
+	o, err := options.withDefaults()
+	if err != nil {
+		return err
+	}
+	v := Clean
+	if o.objective(e.Spec().Classes).Passes() == 2 {
+		v = Doubled
+	}
+	return (&loop{engine: e, options: o}).setUpStepper(v)
+}
+
 // setUpStepper takes an engine that is a Stepper as one, if the options leave the gradients alone.
 func (l *loop) setUpStepper(v Variant) error {
 	s, ok := l.engine.(Stepper)

@@ -12,8 +12,10 @@ import (
 
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/driver/trainapi"
 	"github.com/r3f-ort/r3f-ort/export"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/tokenize"
 )
 
 func exportCommand() *cli.Command {
@@ -79,6 +81,7 @@ func exportBest(run, out string) error {
 
 // runConfig is what exporting a checkpoint needs of RUN/config.json.
 type runConfig struct {
+	Engine    string       `json:"engine"`
 	Task      string       `json:"task"`
 	Labels    []string     `json:"labels"`
 	Model     string       `json:"model"`
@@ -99,6 +102,9 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	if err != nil {
 		return usagef("opening the run: reading %s: %w; --run wants a run directory of r3f-ort train", path, err)
 	}
+	if config.Engine == trainingAPI {
+		return exportArtifacts(c, run, out, config)
+	}
 	m, tok, err := loadModel(config.Model, max(1, len(config.Labels)), config.Seed, "random")
 	if err != nil {
 		return fmt.Errorf("rebuilding the model of %s: %w", run, err)
@@ -108,6 +114,11 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	return config.export(engine, m, tok, run, out)
+}
+
+// export writes the model of the run's newest checkpoint, which engine is to hold.
+func (config runConfig) export(engine driver.Engine, m *graphs.Model, tok *tokenize.Tokenizer, run, out string) error {
 	step, err := driver.Restore(engine, run, driver.Options{Method: config.Method, R4FScope: config.R4FScope})
 	if err != nil {
 		return err
@@ -120,6 +131,9 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 
 // exportEngine writes the model that the engine holds.
 func exportEngine(e driver.Engine, m *graphs.Model, dir string, o export.Options) error {
+	if t, ok := e.(*trainapi.Engine); ok && !namedLike(t, m) {
+		return export.WriteGraph(dir, m.Config, t.ServingModel, o)
+	}
 	weights, err := weightsOf(e)
 	if err != nil {
 		return err
