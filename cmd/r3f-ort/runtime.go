@@ -59,11 +59,11 @@ type libraryReport struct {
 	Providers []string `json:"providers"`
 	Threads   int      `json:"threads"`
 
-	Training trainingReport `json:"training"`
+	Training trainingLibrary `json:"training"`
 }
 
-// trainingReport says whether --engine training-api can run.
-type trainingReport struct {
+// trainingLibrary says whether --engine training-api can run.
+type trainingLibrary struct {
 	Available bool     `json:"available"`
 	Path      string   `json:"path,omitempty"`
 	Version   string   `json:"version,omitempty"`
@@ -71,9 +71,9 @@ type trainingReport struct {
 	Problem   string   `json:"problem,omitempty"` // why it is not available
 }
 
-// training looks for a library with the training API, as the training engine does.
-func training(flag string) trainingReport {
-	r := trainingReport{}
+// findTraining looks for a library with the training API, as the training engine does.
+func findTraining(flag string) trainingLibrary {
+	r := trainingLibrary{}
 	err := func() (err error) {
 		if r.Path, err = ortlib.FindTraining(flag); err != nil {
 			return err
@@ -93,7 +93,7 @@ func training(flag string) trainingReport {
 }
 
 // String is the report in a line.
-func (r trainingReport) String() string {
+func (r trainingLibrary) String() string {
 	if !r.Available {
 		return "not available: " + r.Problem
 	}
@@ -103,14 +103,14 @@ func (r trainingReport) String() string {
 func runtimeInfo(c *cli.Context) (err error) {
 	library, err := stock.OpenLibrary(c.String("ort-library"))
 	if err != nil {
-		if t := training(c.String("ort-library")); t.Available {
+		if t := findTraining(c.String("ort-library")); t.Available {
 			return fmt.Errorf("the stock engine cannot run (the training engine can, on %s): %w", t, err)
 		}
 		return err
 	}
 	defer func() { err = errors.Join(err, library.Close()) }()
 	r := libraryReport{Path: library.Path, Version: library.Version, Minimum: ortlib.MinStock.String(), Threads: int(c.Uint("threads")),
-		Training: training(c.String("ort-library"))}
+		Training: findTraining(c.String("ort-library"))}
 	if r.Threads == 0 {
 		r.Threads = runtime.NumCPU()
 	}
