@@ -1,9 +1,6 @@
 package driver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,64 +10,81 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
 
-// ErrCheckpoint is wrapped by errors about checkpoints that cannot be read.
+// ErrCheckpoint is wrapped by errors about checkpoints that cannot be read or written.
 var ErrCheckpoint = errors.New("checkpoint")
 
 // checkpointFormat is the version of the checkpoint layout.
-const checkpointFormat = 1
-
-// state is what a run needs besides the tensors. Sampler, noise and masks are functions of the step.
-type state struct {
-	Format   int                `json:"format"`
-	Step     int                `json:"step"` // updates done
-	Seed     uint64             `json:"seed"`
-	EvalDue  bool               `json:"eval_due,omitempty"`  // the evaluation of this step was interrupted
-	Metrics  map[string]float64 `json:"metrics,omitempty"`   // of the last evaluation
-	Best     map[string]float64 `json:"best,omitempty"`      // of the best evaluation so far
-	BestStep int                `json:"best_step,omitempty"` // when that was
-}
-
-// manifest lists a checkpoint's files; it is written last.
-type manifest struct {
-	Format int                     `json:"format"`
-	Files  map[string]manifestFile `json:"files"`
-}
-
-type manifestFile struct {
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
+const checkpointFormat = 2
 
 // The files of a checkpoint.
 const (
 	weightsFile  = "model.safetensors"
 	momentsFile  = "moments.safetensors"
+	engineFiles  = "engine" // directory of a StateKeeper's files
 	stateFile    = "state.json"
 	manifestName = "manifest.json"
-	engineFiles  = "engine" // directory of a StateKeeper's files
 	stepPrefix   = "step-"
 )
 
-// save writes the engine's parameters and moments and the state as checkpoints/step-N: under a temporary name,
-// every file synced, the manifest last, then renamed. Older checkpoints beyond keep are removed afterwards.
-func (r *Run) save(e Engine, s state, keep int) (err error) {
-	root := filepath.Join(r.Dir, checkpointsDir)
-	final := filepath.Join(root, stepPrefix+strconv.Itoa(s.Step))
+// snapshot is a checkpoint on its way: begin has copied everything into files under a temporary name, and the engine
+// may go on; commit makes them last and gives them their name, beside the training.
+type snapshot struct {
+	run       *Run
+	state     state
+	temporary string
+	open      []durable.File // written, not synced
+	names     []string       // of all files but the manifest
+}
+
+// begin copies the engine's parameters and moments and the state into files. What the kernel has not written to disk
+// yet is the copy that the rest is written from: it takes no memory of the process, and none that the system cannot
+// take back.
+func (r *Run) begin(e Engine, s state) (c *snapshot, err error) {
+	final := r.checkpoint(s.Step)
+	c = &snapshot{run: r, state: s, temporary: durable.Temporary(final)}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("writing %w %s: %w", ErrCheckpoint, final, err)
+			err = errors.Join(fmt.Errorf("writing %w %s: %w%s", ErrCheckpoint, final, err, durable.Advice(err)), c.abandon())
 		}
 	}()
-	temporary, err := os.MkdirTemp(root, ".tmp-")
-	if err != nil {
-		return err
+	if err := r.metrics.flush(); err != nil { // a checkpoint promises the lines up to its step
+		return c, err
 	}
-	defer os.RemoveAll(temporary)
-	s.Format = checkpointFormat
-	var weights, moments []safetensors.Tensor
+	c.state.Format, c.state.Journal, c.state.Config = checkpointFormat, r.metrics.mark(), r.config
+	if err := r.fs.Mkdir(c.temporary); err != nil {
+		return c, err
+	}
+	weights, moments, err := tensorsOf(e)
+	if err != nil {
+		return c, err
+	}
+	state, err := encodeJSON(c.state)
+	if err != nil {
+		return c, err
+	}
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{weightsFile, func(w io.Writer) error {
+			return safetensors.Write(w, weights, map[string]string{"format": "pt"})
+		}},
+		{momentsFile, func(w io.Writer) error { return safetensors.Write(w, moments, nil) }},
+		{stateFile, writeBytes(state)},
+	} {
+		if err := c.put(f.name, f.write); err != nil {
+			return c, err
+		}
+	}
+	return c, c.keep(e)
+}
+
+// tensorsOf views the engine's parameters and moments where it lets them be viewed.
+func tensorsOf(e Engine) (weights, moments []safetensors.Tensor, err error) {
 	for _, p := range e.Spec().Parameters {
 		for _, k := range []struct {
 			kind   Kind
@@ -82,65 +96,121 @@ func (r *Run) save(e Engine, s state, keep int) (err error) {
 			}
 			data, err := Tensor(e, k.kind, p)
 			if err != nil {
-				return err
+				return nil, nil, err
 			}
 			*k.into = append(*k.into, safetensors.FromFloat32s(k.prefix+p.Name, p.Shape, data))
 		}
 	}
-	if err := errors.Join(
-		safetensors.WriteFile(filepath.Join(temporary, weightsFile), weights, map[string]string{"format": "pt"}),
-		safetensors.WriteFile(filepath.Join(temporary, momentsFile), moments, nil),
-		writeJSON(filepath.Join(temporary, stateFile), s),
-	); err != nil {
-		return err
-	}
-	kept, err := keepState(temporary, e)
+	return weights, moments, nil
+}
+
+// put writes a file and leaves it open, to be synced by commit.
+func (c *snapshot) put(name string, write func(io.Writer) error) error {
+	f, err := c.run.fs.Create(filepath.Join(c.temporary, name))
 	if err != nil {
 		return err
 	}
+	c.open, c.names = append(c.open, f), append(c.names, name)
+	return write(f)
+}
+
+// keep lets an engine with state of its own write it.
+func (c *snapshot) keep(e Engine) error {
+	k, ok := e.(StateKeeper)
+	if !ok {
+		return nil
+	}
+	dir := filepath.Join(c.temporary, engineFiles)
+	if err := errors.Join(c.run.fs.Mkdir(dir), k.SaveState(dir)); err != nil {
+		return err
+	}
+	names, err := filesBelow(dir)
+	for _, name := range names {
+		c.names = append(c.names, engineFiles+"/"+name)
+	}
+	return err
+}
+
+// abandon closes and removes what begin has made.
+func (c *snapshot) abandon() error {
+	for _, f := range c.open {
+		f.Close()
+	}
+	c.open = nil
+	if _, err := os.Lstat(c.temporary); err != nil {
+		return nil
+	}
+	return c.run.fs.Remove(c.temporary)
+}
+
+// commit makes the checkpoint last: every file is synced, metrics.jsonl with them, the manifest is written last, and
+// the directory gets its name. Older checkpoints are removed afterwards: all but the newest, keep of them with this
+// one, and that of the best evaluation.
+func (c *snapshot) commit(keep int) error {
+	final := c.run.checkpoint(c.state.Step)
+	err := c.last(final)
+	if err == nil {
+		err = c.run.prune(c.state.Step, keep, c.state.BestStep)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("writing %w %s: %w%s", ErrCheckpoint, final, err, durable.Advice(err)), c.abandon())
+	}
+	return nil
+}
+
+func (c *snapshot) last(final string) error {
+	var errs []error
+	for _, f := range c.open {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	c.open = nil
+	fs := c.run.fs
+	for _, name := range c.names {
+		if strings.HasPrefix(name, engineFiles+"/") {
+			errs = append(errs, fs.SyncFile(filepath.Join(c.temporary, name)), fs.SyncDir(filepath.Dir(filepath.Join(c.temporary, name))))
+		}
+	}
+	if err := errors.Join(append(errs, c.run.metrics.sync())...); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(c.temporary)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	m := manifest{Format: checkpointFormat, Files: map[string]manifestFile{}}
-	for _, name := range append(kept, weightsFile, momentsFile, stateFile) {
-		if m.Files[name], err = fingerprint(filepath.Join(temporary, name)); err != nil {
+	for _, name := range c.names {
+		info, err := root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if m.Files[name], err = fingerprint(root, name, info.Size()); err != nil {
 			return err
 		}
 	}
-	if err := writeJSON(filepath.Join(temporary, manifestName), m); err != nil {
+	data, err := encodeJSON(m)
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(syncDir(temporary), os.RemoveAll(final), os.Rename(temporary, final), syncDir(root)); err != nil {
+	if err := durable.WriteFile(fs, filepath.Join(c.temporary, manifestName), writeBytes(data)); err != nil {
 		return err
 	}
-	return r.prune(s.Step, keep)
+	return durable.Commit(fs, c.temporary, final)
 }
 
-// keepState lets an engine with state of its own write it, and lists the files.
-func keepState(checkpoint string, e Engine) ([]string, error) {
-	k, ok := e.(StateKeeper)
-	if !ok {
-		return nil, nil
-	}
-	dir := filepath.Join(checkpoint, engineFiles)
-	if err := errors.Join(os.Mkdir(dir, 0o755), k.SaveState(dir)); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(dir)
-	var names []string
-	for _, f := range entries {
-		names = append(names, engineFiles+"/"+f.Name())
-	}
-	return names, errors.Join(err, syncDir(dir))
-}
-
-// prune removes all checkpoints but the keep newest up to step. Those after it did not verify when the run was
-// resumed: left alone, they would count as the newest.
-func (r *Run) prune(step, keep int) error {
+// prune removes all checkpoints but the keep newest up to step and the best. Those after step did not verify when the
+// run was resumed: left alone, they would count as the newest.
+func (r *Run) prune(step, keep, best int) error {
 	steps, err := r.steps()
 	if err != nil {
 		return err
 	}
 	at, _ := slices.BinarySearch(steps, step)
 	for _, old := range slices.Delete(steps, max(0, at+1-keep), at+1) {
-		if err := os.RemoveAll(r.checkpoint(old)); err != nil {
+		if old == best {
+			continue
+		}
+		if err := r.fs.Remove(r.checkpoint(old)); err != nil {
 			return err
 		}
 	}
@@ -165,121 +235,4 @@ func (r *Run) steps() ([]int, error) {
 
 func (r *Run) checkpoint(step int) string {
 	return filepath.Join(r.Dir, checkpointsDir, stepPrefix+strconv.Itoa(step))
-}
-
-// load reads the newest checkpoint that verifies into the engine. skipped lists newer ones that did not.
-func (r *Run) load(e Engine) (s state, skipped []error, err error) {
-	steps, err := r.steps()
-	if err != nil {
-		return state{}, nil, fmt.Errorf("looking for a %w: %w", ErrCheckpoint, err)
-	}
-	for _, step := range slices.Backward(steps) {
-		dir := r.checkpoint(step)
-		if s, err = loadCheckpoint(dir, e); err == nil && s.Step != step {
-			err = fmt.Errorf("it holds step %d", s.Step)
-		}
-		if err == nil {
-			return s, skipped, nil
-		}
-		skipped = append(skipped, fmt.Errorf("skipping %w %s: %w", ErrCheckpoint, dir, err))
-	}
-	if len(skipped) > 0 {
-		return state{}, skipped, fmt.Errorf("resuming %s: no %w verifies: %w", r.Dir, ErrCheckpoint, errors.Join(skipped...))
-	}
-	return state{}, nil, nil
-}
-
-func loadCheckpoint(dir string, e Engine) (state, error) {
-	var m manifest
-	if err := readJSON(filepath.Join(dir, manifestName), &m); err != nil {
-		return state{}, err
-	}
-	if m.Format != checkpointFormat {
-		return state{}, fmt.Errorf("its format is %d; this program reads format %d", m.Format, checkpointFormat)
-	}
-	names := []string{weightsFile, momentsFile, stateFile}
-	for name := range m.Files {
-		if strings.HasPrefix(name, engineFiles+"/") && filepath.IsLocal(name) {
-			names = append(names, name)
-		}
-	}
-	for _, name := range names {
-		got, err := fingerprint(filepath.Join(dir, name))
-		if err != nil {
-			return state{}, err
-		}
-		if got != m.Files[name] {
-			return state{}, fmt.Errorf("%s does not match the manifest: it is damaged", name)
-		}
-	}
-	var s state
-	if err := readJSON(filepath.Join(dir, stateFile), &s); err != nil {
-		return state{}, err
-	}
-	weights, err := safetensors.Open(filepath.Join(dir, weightsFile))
-	if err != nil {
-		return state{}, err
-	}
-	defer weights.Close()
-	moments, err := safetensors.Open(filepath.Join(dir, momentsFile))
-	if err != nil {
-		return state{}, err
-	}
-	defer moments.Close()
-	for _, p := range e.Spec().Parameters {
-		err := restore(e, Value, p, weights, p.Name)
-		if !e.Spec().OwnMoments {
-			err = errors.Join(err, restore(e, FirstMoment, p, moments, "m."+p.Name), restore(e, SecondMoment, p, moments, "v."+p.Name))
-		}
-		if err != nil {
-			return state{}, err
-		}
-	}
-	if k, ok := e.(StateKeeper); ok {
-		return s, k.LoadState(filepath.Join(dir, engineFiles))
-	}
-	return s, nil
-}
-
-// restore copies one tensor of a checkpoint into the engine.
-func restore(e Engine, kind Kind, p Parameter, f *safetensors.File, name string) error {
-	t, ok := f.Tensor(name)
-	if !ok {
-		return fmt.Errorf("tensor %q is missing", name)
-	}
-	data, err := t.Float32s(nil)
-	if err != nil {
-		return fmt.Errorf("tensor %q: %w", name, err)
-	}
-	return e.Write(kind, p.Name, data)
-}
-
-func fingerprint(path string) (manifestFile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return manifestFile{}, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return manifestFile{Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
-}
-
-func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("reading %s: %w", filepath.Base(path), err)
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -60,6 +60,12 @@ type Timer interface {
 	GraphSeconds() float64
 }
 
+// Fingerprinter is an Engine that can tell its graphs from others: what it returns changes with anything in them that
+// could change a result.
+type Fingerprinter interface {
+	Fingerprint(v Variant) (string, error)
+}
+
 // StateKeeper is an Engine with state besides its parameters and moments. SaveState writes it to files in dir, which
 // exists and is empty, and LoadState reads them back; a checkpoint holds them, with their hashes. Both take the last
 // finished Update as the state's moment.

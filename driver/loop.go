@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/r3f-ort/r3f-ort/driver/loss"
@@ -23,7 +22,8 @@ type StepRecord struct {
 	GradientNorm      float64 `json:"grad_norm,omitempty"`  // before clipping; absent where the engine keeps its gradients to itself
 	GraphLoss         float64 `json:"graph_loss,omitempty"` // Loss as a Stepper's graph has it
 	ExamplesPerSecond float64 `json:"examples_per_second"`
-	Seconds           float64 `json:"seconds"` // of this step
+	Seconds           float64 `json:"seconds"`           // of this step
+	Skipped           string  `json:"skipped,omitempty"` // what was not finite, so that the update was left out; loss and norm are then 0
 }
 
 // EvalRecord is one evaluation.
@@ -34,29 +34,6 @@ type EvalRecord struct {
 	Best    bool               `json:"best"`
 	Seconds float64            `json:"seconds"`
 }
-
-// ErrDiverged is matched by DivergedError.
-var ErrDiverged = errors.New("training diverged")
-
-// DivergedError reports a loss, logit or gradient that is not finite.
-type DivergedError struct {
-	Step       int
-	Quantity   string   // what was not finite
-	Examples   []string // ids of the examples of the step
-	Checkpoint string   // newest good checkpoint, or ""
-}
-
-// Error says where training diverged and what can be done.
-func (e *DivergedError) Error() string {
-	from := "no checkpoint was written yet"
-	if e.Checkpoint != "" {
-		from = "the last good checkpoint is " + e.Checkpoint
-	}
-	return fmt.Sprintf("step %d: %s is not finite, examples %v; %s; lower --lr, or set --clip 1", e.Step, e.Quantity, e.Examples, from)
-}
-
-// Unwrap lets errors.Is find ErrDiverged.
-func (e *DivergedError) Unwrap() error { return ErrDiverged }
 
 // Profile is where the time of training went, in seconds summed over steps.
 type Profile struct {
@@ -80,8 +57,8 @@ type loop struct {
 	labels    []int
 	targets   []float64
 	whole     int     // examples of the last step
+	skipped   int     // updates left out so far
 	masks     Masks   // as steps are recorded
-	saved     int     // step of the newest good checkpoint, 0 for none
 	stepper   Stepper // the engine, if it is one
 	variant   Variant
 	inside    float64 // loss of the step in a stepper's graph
@@ -102,6 +79,7 @@ func (l *loop) step(ctx context.Context, f *feed) (StepRecord, error) {
 	var sum loss.Result
 	var examples []*Example
 	var step int
+	var bad *DivergedError // what was not finite; the rest of the update is then only taken from the feed
 	if err := errors.Join(l.engine.ZeroGradients(), l.head.normalise()); err != nil {
 		return StepRecord{}, err
 	}
@@ -113,26 +91,40 @@ func (l *loop) step(ctx context.Context, f *feed) (StepRecord, error) {
 		}
 		timed(&l.profile.Wait, &clock)
 		step, l.whole, last = sh.step, sh.whole, sh.last
-		examples = append(examples, sh.examples...)
-		result, err := l.share(ctx, sh, &clock)
-		if err != nil {
-			var bad *loss.NonFiniteError
-			if errors.As(err, &bad) {
-				err = l.diverged(step+1, "a logit", sh.examples[bad.Example:][:1])
+		if bad == nil {
+			examples = append(examples, sh.examples...)
+			result, err := l.share(ctx, sh, &clock)
+			if logit, ok := errors.AsType[*loss.NonFiniteError](err); ok {
+				bad = &DivergedError{Step: step + 1, Quantity: "a logit", Tensor: "logits", Examples: ids(sh.examples[logit.Example:][:1]), cause: err}
+			} else if err != nil {
+				return StepRecord{}, errors.Join(fmt.Errorf("training at step %d: %w", step+1, err), l.head.restore())
 			}
-			return StepRecord{}, errors.Join(fmt.Errorf("training at step %d: %w", step+1, err), l.head.restore())
+			sum = sum.Plus(result)
 		}
 		f.spare <- sh
-		sum = sum.Plus(result)
 	}
-	if err := errors.Join(l.head.restore(), l.head.backward()); err != nil {
+	if err := l.head.restore(); err != nil {
 		return StepRecord{}, err
 	}
-	timed(&l.profile.Loss, &clock)
 	record := StepRecord{Step: step + 1, Loss: sum.Loss, TaskLoss: sum.Task, R3F: sum.Regulariser, DropoutMasks: l.masks, GraphLoss: l.inside}
 	l.inside = 0
-	if err := l.update(&record, examples); err != nil {
-		return record, err
+	if bad == nil {
+		if err := l.head.backward(); err != nil {
+			return StepRecord{}, err
+		}
+		timed(&l.profile.Loss, &clock)
+		var err error
+		if bad, err = l.update(&record, examples); err != nil {
+			return record, err
+		}
+	}
+	if bad != nil {
+		if l.options.NonFinite != SkipUpdate {
+			return record, bad
+		}
+		l.skipped++
+		record.Skipped = bad.what()
+		record.Loss, record.TaskLoss, record.R3F, record.GradientNorm, record.GraphLoss = 0, 0, 0, 0, 0
 	}
 	timed(&l.profile.Update, &clock)
 	record.Epoch = float64(step+1) / float64(l.plan.StepsPerEpoch)
@@ -195,33 +187,22 @@ func (l *loop) label(sh *share) {
 	}
 }
 
-// update clips and applies the gradients.
-func (l *loop) update(r *StepRecord, examples []*Example) error {
+// update clips and applies the gradients, unless something is not finite. Updates that were skipped do not count in the
+// bias correction of the moments, which have not seen them.
+func (l *loop) update(r *StepRecord, examples []*Example) (*DivergedError, error) {
+	o := l.options
+	r.LearningRate = o.LearningRate * o.Schedule.Factor(r.Step, l.plan.Steps, l.plan.Warmup)
+	if !finite(r.Loss) {
+		return &DivergedError{Step: r.Step, Quantity: "the loss", Tensor: "loss", Examples: ids(examples)}, nil
+	}
 	norm, err := l.gradientNorm()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range []struct {
-		quantity string
-		value    float64
-	}{{"the loss", r.Loss}, {"the gradient", norm}} {
-		if math.IsNaN(c.value) || math.IsInf(c.value, 0) {
-			return l.diverged(r.Step, c.quantity, examples)
-		}
+	if !finite(norm) {
+		name, err := l.notFinite()
+		return &DivergedError{Step: r.Step, Quantity: "the gradient of " + name, Tensor: name, Examples: ids(examples)}, err
 	}
-	o := l.options
-	factor := o.Schedule.Factor(r.Step, l.plan.Steps, l.plan.Warmup)
-	r.GradientNorm, r.LearningRate = norm, o.LearningRate*factor
-	return l.engine.Update(Update{AdamW: o.AdamW, LearningRate: r.LearningRate, Step: r.Step, Scale: optim.ClipScale(norm, o.Clip)})
-}
-
-func (l *loop) diverged(step int, quantity string, examples []*Example) error {
-	e := &DivergedError{Step: step, Quantity: quantity}
-	for _, x := range examples {
-		e.Examples = append(e.Examples, x.ID)
-	}
-	if l.saved > 0 {
-		e.Checkpoint = l.options.Run.checkpoint(l.saved)
-	}
-	return e
+	r.GradientNorm = norm
+	return nil, l.engine.Update(Update{AdamW: o.AdamW, LearningRate: r.LearningRate, Step: r.Step - l.skipped, Scale: optim.ClipScale(norm, o.Clip)})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/r3f-ort/r3f-ort/driver/loss"
 	"github.com/r3f-ort/r3f-ort/driver/optim"
@@ -37,6 +38,24 @@ const (
 	OutputOnly Scope = "out_proj" // the output projection alone, as the reference code does
 )
 
+// NonFinite says what to do about a loss, logit or gradient that is not finite.
+type NonFinite string
+
+// The ways to go on from what is not finite.
+const (
+	StopRun    NonFinite = "stop" // end the run with a *DivergedError
+	SkipUpdate NonFinite = "skip" // leave parameters and moments as they are, and count it
+)
+
+// CheckpointError says what to do when the disk takes no checkpoint, metrics or export.
+type CheckpointError string
+
+// The ways to go on from a failing disk.
+const (
+	Stop     CheckpointError = "stop"     // end the run
+	Continue CheckpointError = "continue" // go on training, and try again when the next is due
+)
+
 // Options configure a training run. The zero value of each field means the default that its comment gives.
 type Options struct {
 	Method         string              // standard, r3f, r4f, rdrop; default r3f
@@ -61,9 +80,15 @@ type Options struct {
 	MicroTokens  int            // padded tokens of a micro-batch, both passes counted; default 1024
 	Seed         uint64         // of order, noise and masks; default 0
 
-	EvalEvery       int // also evaluate every so many updates; 0 means at each epoch's end only
-	CheckpointEvery int // also write a checkpoint every so many updates; 0 means at each epoch's end only
-	Keep            int // checkpoints kept; default 1
+	EvalEvery int       // also evaluate every so many updates; 0 means at each epoch's end only
+	NonFinite NonFinite // what to do about a loss, logit or gradient that is not finite; default stop
+
+	// Checkpoints are written at each epoch's end, after each evaluation that is the best so far, and when the run is
+	// interrupted; also every CheckpointEvery updates and every CheckpointInterval, where they are above 0.
+	CheckpointEvery    int
+	CheckpointInterval time.Duration
+	Keep               int             // newest checkpoints kept, the best one's besides; default 1
+	OnCheckpointError  CheckpointError // what to do when the disk takes no checkpoint, metrics or export; default stop
 
 	// Dev are the examples to evaluate on; Score turns their logits [N, K] into metrics, and Primary names the
 	// one whose largest value marks the best model.
@@ -80,6 +105,7 @@ type Options struct {
 	OnStart func(Plan) error       // before the first step
 	OnStep  func(StepRecord) error // after each update
 	OnEval  func(EvalRecord) error // after each evaluation
+	OnNote  func(string)           // something a person should know: what was skipped, swept, or could not be written
 	OnBest  func(EvalRecord) error // the engine holds the best model so far, R4F's head normalised: after an evaluation, or without Dev and Score at the end
 
 	method loss.Method
@@ -114,6 +140,12 @@ func (o Options) withDefaults() (*Options, error) {
 	}
 	if o.R4FScope == "" {
 		o.R4FScope = WholeHead
+	}
+	if o.NonFinite == "" {
+		o.NonFinite = StopRun
+	}
+	if o.OnCheckpointError == "" {
+		o.OnCheckpointError = Stop
 	}
 	if o.Schedule == "" {
 		o.Schedule = optim.Polynomial
@@ -163,6 +195,7 @@ func (o *Options) check() error {
 		{"micro-tokens", float64(o.MicroTokens), o.MicroTokens > 0, "at least 1"},
 		{"eval-every", float64(o.EvalEvery), o.EvalEvery >= 0, "0 (at epochs' ends) or more"},
 		{"checkpoint-every", float64(o.CheckpointEvery), o.CheckpointEvery >= 0, "0 (at epochs' ends) or more"},
+		{"checkpoint-every", o.CheckpointInterval.Seconds(), o.CheckpointInterval >= 0, "a positive number of updates or a duration"},
 		{"keep", float64(o.Keep), o.Keep > 0, "at least 1"},
 	} {
 		if !c.ok {
@@ -184,6 +217,8 @@ func (o *Options) check() error {
 	return firstError(
 		oneOf("noise", o.Noise, Uniform, Normal),
 		oneOf("dropout-masks", o.DropoutMasks, Independent, Shared),
+		oneOf("on-nonfinite", o.NonFinite, StopRun, SkipUpdate),
+		oneOf("on-checkpoint-error", o.OnCheckpointError, Stop, Continue),
 		oneOf("r4f-scope", o.R4FScope, WholeHead, OutputOnly),
 		oneOf("regression-term", o.RegressionTerm, "", loss.TermNone, loss.TermMSE),
 	)

@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
-	"sort"
 	"strings"
 
-	"github.com/google/renameio/v2"
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
 // ErrRun is wrapped by errors about a run directory that cannot be used as asked.
@@ -23,12 +21,13 @@ type Mode uint8
 
 // The ways to open a run directory.
 const (
-	Create    Mode = iota // it must not exist, or be empty
-	Resume                // continue what it holds
-	Overwrite             // remove what it holds
+	Create      Mode = iota // it must not exist, or be empty
+	Resume                  // continue what it holds, where nothing that decides the result has changed
+	ForceResume             // continue what it holds, whatever has changed
+	Overwrite               // remove what it holds
 )
 
-// Run is a run directory:
+// Run is a run directory, locked for this process until Close:
 //
 //	config.json     the resolved configuration
 //	metrics.jsonl   one line a step or evaluation
@@ -36,7 +35,12 @@ const (
 //	model/          export of the best model
 type Run struct {
 	Dir     string
-	metrics *os.File
+	fs      durable.FS
+	lock    *durable.Lock
+	metrics *journal
+	config  map[string]any // as JSON decodes it
+	force   bool           // resume whatever has changed
+	notes   []string       // what opening it found, for Options.OnNote
 }
 
 // The names inside a run directory.
@@ -47,59 +51,140 @@ const (
 	modelDir       = "model"
 )
 
-// OpenRun opens dir and writes config to its config.json. Resuming, config must equal what is there.
+var runNames = []string{configFile, metricsFile, checkpointsDir, modelDir}
+
+// OpenRun opens dir and writes config to its config.json. Resuming, config must agree with what is there in every key
+// that can change a result. What a crash left under temporary names is removed. Close the run when done.
 func OpenRun(dir string, mode Mode, config map[string]any) (*Run, error) {
-	r := &Run{Dir: dir}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return OpenRunOn(durable.OS{}, dir, mode, config)
+}
+
+// OpenRunOn is OpenRun with all writes through fsys, for tests of what failing disks and crashes leave.
+func OpenRunOn(fsys durable.FS, dir string, mode Mode, config map[string]any) (*Run, error) {
+	r := &Run{Dir: dir, fs: fsys, force: mode == ForceResume}
+	var err error
+	if r.config, err = plain(config); err != nil {
 		return nil, fmt.Errorf("opening %w %s: %w", ErrRun, dir, err)
 	}
-	switch {
-	case mode == Create && len(entries) > 0:
-		return nil, fmt.Errorf("opening %w %s: it exists and is not empty; continue it with --resume, replace it with --overwrite, or choose another --out", ErrRun, dir)
-	case mode == Overwrite && len(entries) > 0:
-		if name := foreign(entries); name != "" {
-			return nil, fmt.Errorf("overwriting %w %s: it holds %s, which no run wrote; remove it yourself or choose another --out", ErrRun, dir, name)
-		}
-		for _, name := range []string{configFile, metricsFile, checkpointsDir, modelDir} {
-			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				return nil, fmt.Errorf("overwriting %w: %w", ErrRun, err)
-			}
-		}
-	case mode == Resume:
-		if err := r.compare(config); err != nil {
-			return nil, err
-		}
+	if err := r.admit(mode); err != nil { // before anything is made
+		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, checkpointsDir), 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("creating %w: %w; choose an --out that can be written", ErrRun, err)
 	}
-	if err := writeJSON(filepath.Join(dir, configFile), config); err != nil {
-		return nil, fmt.Errorf("writing %w: %w", ErrRun, err)
+	if r.lock, err = durable.Acquire(dir); err != nil {
+		return nil, fmt.Errorf("opening %w %s: %w; wait for it, stop it, or choose another --out", ErrRun, dir, err)
 	}
-	r.metrics, err = os.OpenFile(filepath.Join(dir, metricsFile), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+	if r.lock.Stale != "" {
+		r.notes = append(r.notes, fmt.Sprintf("%s was left locked by %s, which is gone: taking it over", dir, r.lock.Stale))
+	}
+	err = r.admit(mode) // now that nobody else changes it
+	if err == nil {
+		err = r.prepare(mode)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("opening %w: %w", ErrRun, err)
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// admit reports why the directory cannot be used as asked. It changes nothing.
+func (r *Run) admit(mode Mode) error {
+	entries, err := os.ReadDir(r.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("opening %w %s: %w", ErrRun, r.Dir, err)
+	}
+	taken := ""
+	for _, e := range entries {
+		if e.Name() != durable.LockFile {
+			taken = e.Name()
+		}
+		if e.Type()&fs.ModeSymlink != 0 && owned(e.Name()) {
+			return fmt.Errorf("opening %w %s: %s is a symbolic link, which a run does not write through; put what it points to in its place", ErrRun, r.Dir, e.Name())
+		}
+	}
+	switch {
+	case mode == Create && taken != "":
+		return fmt.Errorf("opening %w %s: it exists and is not empty; continue it with --resume, replace it with --overwrite, or choose another --out", ErrRun, r.Dir)
+	case mode == Overwrite:
+		if name := foreign(entries); name != "" {
+			return fmt.Errorf("overwriting %w %s: it holds %s, which no run wrote; remove it yourself or choose another --out", ErrRun, r.Dir, name)
+		}
+	case mode == Resume || mode == ForceResume:
+		return r.compare()
+	}
+	return nil
+}
+
+// prepare makes the directory what mode wants of it.
+func (r *Run) prepare(mode Mode) error {
+	if mode == Overwrite {
+		for _, name := range runNames {
+			if err := r.fs.Remove(filepath.Join(r.Dir, name)); err != nil {
+				return fmt.Errorf("overwriting %w: %w", ErrRun, err)
+			}
+		}
+	}
+	checkpoints := filepath.Join(r.Dir, checkpointsDir)
+	if err := os.MkdirAll(checkpoints, 0o755); err != nil {
+		return fmt.Errorf("creating %w: %w; choose an --out that can be written", ErrRun, err)
+	}
+	for _, dir := range []string{r.Dir, checkpoints} {
+		found, err := durable.Sweep(r.fs, dir)
+		if err != nil {
+			return fmt.Errorf("sweeping %w: %w", ErrRun, err)
+		}
+		for _, name := range found {
+			r.notes = append(r.notes, fmt.Sprintf("swept %s, which an interrupted write left", filepath.Join(dir, name)))
+		}
+	}
+	if err := r.writeConfig(); err != nil {
+		return fmt.Errorf("writing %w: %w%s", ErrRun, err, durable.Advice(err))
+	}
+	var err error
+	if r.metrics, err = openJournal(r.fs, filepath.Join(r.Dir, metricsFile)); err != nil {
+		return fmt.Errorf("opening %w: %w", ErrRun, err)
+	}
+	if err := errors.Join(r.fs.SyncDir(r.Dir), r.fs.SyncDir(filepath.Dir(r.Dir))); err != nil {
+		return fmt.Errorf("creating %w: %w", ErrRun, err)
+	}
+	return nil
+}
+
+// writeConfig writes config.json where it is not there as it should be.
+func (r *Run) writeConfig() error {
+	path := filepath.Join(r.Dir, configFile)
+	data, err := encodeJSON(r.config)
+	if err != nil {
+		return err
+	}
+	if before, err := os.ReadFile(path); err == nil && bytes.Equal(before, data) {
+		return nil
+	}
+	return durable.ReplaceFile(r.fs, path, writeBytes(data))
+}
+
+func owned(name string) bool {
+	for _, n := range runNames {
+		if n == name {
+			return true
+		}
+	}
+	return name == durable.LockFile
 }
 
 // foreign returns the name of an entry that is not a run's nor hidden, or "".
 func foreign(entries []os.DirEntry) string {
 	for _, e := range entries {
-		switch name := e.Name(); name {
-		case configFile, metricsFile, checkpointsDir, modelDir:
-		default:
-			if !strings.HasPrefix(name, ".") {
-				return name
-			}
+		if name := e.Name(); !owned(name) && !strings.HasPrefix(name, ".") {
+			return name
 		}
 	}
 	return ""
 }
 
 // compare refuses to resume under another configuration, naming what differs.
-func (r *Run) compare(config map[string]any) error {
+func (r *Run) compare() error {
 	path := filepath.Join(r.Dir, configFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -109,31 +194,16 @@ func (r *Run) compare(config map[string]any) error {
 	if err := json.Unmarshal(data, &before); err != nil {
 		return fmt.Errorf("resuming %w %s: reading %s: %w", ErrRun, r.Dir, path, err)
 	}
-	now := map[string]any{}
-	if data, err = json.Marshal(config); err == nil {
-		err = json.Unmarshal(data, &now)
+	return r.refuse(differences(before, r.config))
+}
+
+// refuse is the error about what differs from before, unless nothing does or the run is resumed by force.
+func (r *Run) refuse(differences []string) error {
+	if len(differences) == 0 || r.force {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("resuming %w %s: %w", ErrRun, r.Dir, err)
-	}
-	keys := map[string]bool{}
-	for k := range before {
-		keys[k] = true
-	}
-	for k := range now {
-		keys[k] = true
-	}
-	var differences []string
-	for k := range keys {
-		if !reflect.DeepEqual(before[k], now[k]) {
-			differences = append(differences, fmt.Sprintf("%s was %v and is now %v", k, before[k], now[k]))
-		}
-	}
-	if len(differences) > 0 {
-		sort.Strings(differences)
-		return fmt.Errorf("resuming %w %s: the configuration differs: %s; resume with the same options", ErrRun, r.Dir, strings.Join(differences, "; "))
-	}
-	return nil
+	return fmt.Errorf("resuming %w %s: it would not end in the same bytes: %s; resume with what it began with, or go on all the same with --resume-force",
+		ErrRun, r.Dir, strings.Join(differences, "; "))
 }
 
 // Model returns the directory that holds the best model's export.
@@ -144,52 +214,15 @@ func (r *Run) record(line any) error {
 	if r == nil {
 		return nil
 	}
-	data, err := json.Marshal(line)
-	if err == nil {
-		_, err = r.metrics.Write(append(data, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", r.metrics.Name(), err)
-	}
-	return nil
+	return r.metrics.write(line)
 }
 
-// truncate drops metrics of steps after step, of step's evaluation where that is due, and a torn last line, so that
-// a resumed run repeats none.
-func (r *Run) truncate(step int, evalDue bool) error {
-	path := filepath.Join(r.Dir, metricsFile)
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("truncating metrics: %w", err)
-	}
-	keep := 0
-	for line := range bytes.Lines(data) {
-		var record EvalRecord // or a StepRecord, without a split
-		if !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &record) != nil ||
-			record.Step > step || evalDue && record.Step == step && record.Split != "" {
-			break
-		}
-		keep += len(line)
-	}
-	if err := r.metrics.Truncate(int64(keep)); err != nil {
-		return fmt.Errorf("truncating metrics: %w", err)
-	}
-	return nil
-}
-
-// Close closes metrics.jsonl.
+// Close closes metrics.jsonl and unlocks the directory. Closing twice is harmless.
 func (r *Run) Close() error {
 	if r == nil {
 		return nil
 	}
-	return errors.Join(r.metrics.Sync(), r.metrics.Close())
-}
-
-// writeJSON writes v, indented, in one step: a reader sees the old file or the new one.
-func writeJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return renameio.WriteFile(path, append(data, '\n'), 0o644)
+	err := errors.Join(r.metrics.close(), r.lock.Release())
+	r.metrics = nil
+	return err
 }

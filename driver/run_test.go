@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,12 +10,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/r3f-ort/r3f-ort/internal/durable"
+	"github.com/r3f-ort/r3f-ort/internal/faultfs"
 )
 
-// openRun opens a run directory for the duration of a test.
+// openRun opens a run directory for the duration of a test, without waiting for the disk.
 func openRun(t *testing.T, dir string, mode Mode, config map[string]any) *Run {
 	t.Helper()
-	r, err := OpenRun(dir, mode, config)
+	r, err := OpenRunOn(&faultfs.FS{}, dir, mode, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +70,7 @@ func TestOpenRun(t *testing.T) {
 		}
 		return out
 	}
-	all := []string{checkpointsDir, configFile, metricsFile}
+	all := []string{durable.LockFile, checkpointsDir, configFile, metricsFile}
 	for _, c := range []struct {
 		name   string
 		before map[string]string
@@ -79,12 +83,16 @@ func TestOpenRun(t *testing.T) {
 		{"any existing file", map[string]string{"thesis.tex": ""}, Create, nil, []string{"not empty"}},
 		{"overwriting nothing", nil, Overwrite, all, nil},
 		{"overwriting a run", plain, Overwrite, all, nil},
-		{"overwriting a run, hidden files aside", with(".nfs01", ""), Overwrite, append([]string{".nfs01"}, all...), nil},
+		{"overwriting a run, hidden files aside", with(".nfs01", ""), Overwrite, slices.Insert(slices.Clone(all), 1, ".nfs01"), nil},
 		{"overwriting what no run wrote", with("thesis.tex", ""), Overwrite, nil, []string{"no run wrote", "thesis.tex"}},
 		{"resuming nothing", nil, Resume, nil, []string{"nothing to resume", "--resume"}},
 		{"resuming a run", plain, Resume, append(slices.Clone(all), modelDir), nil},
 		{"resuming with another configuration", with(configFile, `{"epochs": 4, "lr": 1e-5, "noise": "normal"}`), Resume, nil,
-			[]string{"epochs was 4 and is now 3; noise was normal and is now <nil>; task was <nil> and is now rte"}},
+			[]string{"epochs was 4 and is now 3; noise was normal and is now <nil>; task was <nil> and is now rte", "--resume-force"}},
+		{"resuming by force", with(configFile, `{"epochs": 4, "lr": 1e-5, "noise": "normal"}`), ForceResume, append(slices.Clone(all), modelDir), nil},
+		{"resuming with other free keys", with(configFile, `{"epochs": 3, "lr": 1e-5, "task": "rte", "keep": 9, "checkpoint_every": "10m", "train": "elsewhere"}`), Resume,
+			append(slices.Clone(all), modelDir), nil},
+		{"what a crash left", with(".tmp-model-x/y", ""), Resume, append(slices.Clone(all), modelDir), nil},
 		{"resuming with a torn configuration", with(configFile, `{"epochs": 3,`), Resume, nil, []string{configFile, "unexpected end"}},
 	} {
 		dir := filepath.Join(t.TempDir(), "runs", "one")
@@ -114,14 +122,20 @@ func TestOpenRun(t *testing.T) {
 		if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, configFile))), &got); err != nil || fmt.Sprint(got) != fmt.Sprint(config) {
 			t.Errorf("%s: configuration %v, %v", c.name, got, err)
 		}
-		if kept := len(names(t, filepath.Join(dir, checkpointsDir))) == 1; kept != (c.mode == Resume) {
+		if kept := len(names(t, filepath.Join(dir, checkpointsDir))) == 1; kept != (c.mode == Resume || c.mode == ForceResume) {
 			t.Errorf("%s: old checkpoints kept: %v", c.name, kept)
 		}
 		if r.Model() != filepath.Join(dir, "model") {
 			t.Errorf("%s: model in %s", c.name, r.Model())
 		}
-		if err := r.Close(); err != nil {
+		if _, err := OpenRun(dir, Resume, config); !errors.Is(err, durable.ErrLocked) || !errors.Is(err, ErrRun) || !mentions(err, dir, "process") {
+			t.Errorf("%s: opened twice: %v", c.name, err)
+		}
+		if err := errors.Join(r.Close(), r.Close()); err != nil {
 			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := names(t, dir); slices.Contains(got, durable.LockFile) {
+			t.Errorf("%s: closing leaves the lock", c.name)
 		}
 	}
 }
@@ -195,8 +209,16 @@ func TestTruncateMetrics(t *testing.T) {
 		dir := t.TempDir()
 		r := openRun(t, dir, Create, nil)
 		write(t, filepath.Join(dir, metricsFile), c.content)
-		if err := r.truncate(c.step, c.due); err != nil {
-			t.Errorf("%s: %v", c.name, err)
+		left := &journal{size: int64(len(strings.Join(lines[:c.keep], "\n")) + min(1, c.keep)), sum: sha256.New()}
+		for _, line := range lines[:c.keep] {
+			left.sum.Write([]byte(line + "\n"))
+		}
+		other := mark{left.size, "other"}
+		if agrees, err := r.metrics.cut(c.step, c.due, other, false); agrees || err != nil || read(t, filepath.Join(dir, metricsFile)) != c.content {
+			t.Errorf("%s: cut to another mark: %v, %v", c.name, agrees, err)
+		}
+		if agrees, err := r.metrics.cut(c.step, c.due, left.mark(), false); !agrees || err != nil {
+			t.Errorf("%s: agrees %v, %v", c.name, agrees, err)
 		}
 		if err := r.record(StepRecord{Step: 99}); err != nil {
 			t.Errorf("%s: %v", c.name, err)
@@ -210,14 +232,8 @@ func TestTruncateMetrics(t *testing.T) {
 	if err := os.Remove(filepath.Join(r.Dir, metricsFile)); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.truncate(1, false); err == nil {
+	if _, err := r.metrics.cut(1, false, emptyMark, true); err == nil {
 		t.Error("no metrics: no error")
-	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := r.record(StepRecord{}); err == nil || !mentions(err, metricsFile) {
-		t.Errorf("writing to closed metrics: error %v", err)
 	}
 }
 

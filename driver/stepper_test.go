@@ -130,7 +130,8 @@ func TestStepperResumes(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := Train(ctx, e, sequence(ToyExamples(100, 1)), o); err != nil {
+		_, err := Train(ctx, e, sequence(ToyExamples(100, 1)), o)
+		if err := errors.Join(err, o.Run.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return e
@@ -154,7 +155,7 @@ func TestStepperResumes(t *testing.T) {
 	o := stepperOptions()
 	o.Run, o.Resume = openRun(t, dir, Resume, nil), true
 	r, err := Train(context.Background(), &ToyStepper{Toy: NewToy(3, 0.2), method: "r3f"}, sequence(ToyExamples(100, 1)), o)
-	if err != nil || len(r.Skipped) != 1 {
+	if err = errors.Join(err, o.Run.Close()); err != nil || len(r.Skipped) != 1 {
 		t.Errorf("a damaged file of the engine: %v, skipped %v", err, r)
 	}
 }

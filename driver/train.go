@@ -23,8 +23,10 @@ type Result struct {
 	Seconds     float64            `json:"seconds"`   // of this process's steps, evaluation and checkpoints not counted
 	Examples    int                `json:"examples"`  // trained on by this process, repetitions counted
 	Profile     Profile            `json:"profile"`
-	Interrupted bool               `json:"interrupted"` // ctx was cancelled; the last step was finished
-	Skipped     []string           `json:"skipped,omitempty"`
+	Interrupted bool               `json:"interrupted"`               // ctx was cancelled; the last step was finished
+	Skipped     []string           `json:"skipped,omitempty"`         // newer checkpoints that did not verify
+	NonFinite   int                `json:"skipped_updates,omitempty"` // left out of the whole run by Options.NonFinite
+	Checkpoints Checkpoints        `json:"checkpoints"`               // of this process
 }
 
 // Train fine-tunes the engine's model on a sequence of examples. The examples are read once, into memory.
@@ -37,19 +39,27 @@ func Train(ctx context.Context, e Engine, examples iter.Seq2[Example, error], op
 	if err != nil {
 		return nil, err
 	}
-	t := &trainer{loop: loop{engine: e, options: o}, state: state{Seed: o.Seed}, result: &Result{}}
+	t := &trainer{loop: loop{engine: e, options: o}, result: &Result{}}
 	if err := t.setUp(examples); err != nil {
 		return nil, fmt.Errorf("setting up training: %w", err)
 	}
-	err = t.run(ctx)
+	err = errors.Join(t.run(ctx), t.settle())
+	if err == nil && o.Run != nil && t.saved < t.state.Step { // the disk did not take the last checkpoint: once more
+		t.begun = 0
+		err = errors.Join(t.checkpoint(), t.settle())
+	}
+	if bad, ok := errors.AsType[*DivergedError](err); ok && t.saved > 0 {
+		bad.Checkpoint = o.Run.checkpoint(t.saved)
+	}
 	r, s := t.result, &t.state
-	r.Steps, r.Metrics, r.Best, r.BestStep, r.Profile = s.Step, s.Metrics, s.Best, s.BestStep, t.profile
+	r.Steps, r.Metrics, r.Best, r.BestStep, r.NonFinite, r.Profile = s.Step, s.Metrics, s.Best, s.BestStep, s.Totals.Skipped, t.profile
 	return r, err
 }
 
 // trainer is one run.
 type trainer struct {
 	loop
+	saver
 	sampler *sampler
 	state   state // after the last finished step
 	result  *Result
@@ -94,7 +104,18 @@ func (t *trainer) setUp(examples iter.Seq2[Example, error]) error {
 	if t.head, err = newSpectralHead(t.engine, o); err != nil {
 		return err
 	}
-	if o.Resume && o.Run != nil {
+	if o.Run == nil {
+		return nil
+	}
+	for _, n := range o.Run.notes {
+		t.note(n)
+	}
+	if f, ok := t.engine.(Fingerprinter); ok {
+		if t.state.Graph, err = f.Fingerprint(t.variant); err != nil {
+			return err
+		}
+	}
+	if o.Resume {
 		return t.resume()
 	}
 	return nil
@@ -102,20 +123,31 @@ func (t *trainer) setUp(examples iter.Seq2[Example, error]) error {
 
 // resume continues from the newest good checkpoint.
 func (t *trainer) resume() error {
-	s, skipped, err := t.options.Run.load(t.engine)
+	run := t.options.Run
+	s, skipped, err := run.load(t.engine, t.admit)
 	for _, e := range skipped {
 		t.result.Skipped = append(t.result.Skipped, e.Error())
+		t.note(e.Error())
+	}
+	if err != nil {
+		return err
+	}
+	want := s.Journal
+	if s.Step == 0 {
+		want = emptyMark
+	}
+	agrees, err := run.metrics.cut(s.Step, s.EvalDue, want, run.force)
+	if err == nil && !agrees {
+		err = run.refuse([]string{fmt.Sprintf("%s is not what the checkpoint of step %d left: lines were lost or changed", run.metrics.path, s.Step)})
 	}
 	if err != nil {
 		return err
 	}
 	if s.Step > 0 {
-		if s.Seed != t.state.Seed {
-			return fmt.Errorf("the checkpoint was made with seed %d, not %d", s.Seed, t.state.Seed)
-		}
-		t.state, t.plan.FirstStep, t.saved = s, s.Step, s.Step
+		s.Graph = t.state.Graph
+		t.state, t.plan.FirstStep, t.begun, t.saved, t.skipped = s, s.Step, s.Step, s.Step, s.Totals.Skipped
 	}
-	return t.options.Run.truncate(s.Step, s.EvalDue)
+	return nil
 }
 
 // run is the loop over steps.
@@ -129,9 +161,16 @@ func (t *trainer) run(ctx context.Context) error {
 	if _, err := t.engine.MaskSizes(t.variant, 1, 1); err != nil { // compiles before the clock starts
 		return err
 	}
+	t.at = time.Now()
 	if t.state.EvalDue && o.scored() {
 		if err := t.score(ctx); err != nil {
 			return err
+		}
+		if !t.state.EvalDue { // the step's checkpoint should know
+			t.begun = 0
+			if err := t.checkpoint(); err != nil {
+				return err
+			}
 		}
 	}
 	working := context.WithoutCancel(ctx)
@@ -143,6 +182,9 @@ func (t *trainer) run(ctx context.Context) error {
 			return err
 		}
 		t.state.Step = record.Step
+		t.state.Position = t.position(record.Step)
+		t.state.Totals.Examples += t.whole
+		t.state.Totals.Skipped = t.skipped
 		t.result.Last = record
 		t.result.Seconds += record.Seconds
 		t.result.Examples += t.whole
@@ -173,7 +215,10 @@ func (t *trainer) last() error {
 // after records a step, and evaluates and saves where one is due.
 func (t *trainer) after(ctx context.Context, record StepRecord) error {
 	o, done := t.options, t.state.Step
-	if err := o.Run.record(record); err != nil {
+	if record.Skipped != "" {
+		t.note(fmt.Sprintf("step %d is left out: %s", record.Step, record.Skipped))
+	}
+	if err := t.record(record); err != nil {
 		return err
 	}
 	if o.OnStep != nil {
@@ -187,8 +232,16 @@ func (t *trainer) after(ctx context.Context, record StepRecord) error {
 			return err
 		}
 	}
-	if epochEnd || (o.CheckpointEvery > 0 && done%o.CheckpointEvery == 0) {
+	if t.due(epochEnd) {
 		return t.checkpoint()
+	}
+	return t.glance()
+}
+
+// record writes a line of metrics.
+func (t *trainer) record(line any) error {
+	if err := t.options.Run.record(line); err != nil {
+		return t.tolerate(err)
 	}
 	return nil
 }
@@ -224,16 +277,20 @@ func (t *trainer) evaluate(ctx context.Context) error {
 			return fmt.Errorf("scoring at step %d: among %v is no %q, the metric that marks the best model", step, slices.Sorted(maps.Keys(metrics)), o.Primary)
 		}
 		best, evaluated := t.state.Best[o.Primary]
-		if r.Best = score > best || !evaluated && !math.IsNaN(score); r.Best {
-			if o.OnBest != nil {
-				if err := o.OnBest(r); err != nil {
+		if r.Best = score > best || !evaluated && !math.IsNaN(score); r.Best && o.OnBest != nil {
+			if err := o.OnBest(r); err != nil {
+				if err := t.tolerate(err); err != nil {
 					return err
 				}
+				r.Best = false // the best model is the one that was exported
 			}
-			t.state.Best, t.state.BestStep = metrics, step
+		}
+		t.state.SinceBest++
+		if r.Best {
+			t.state.Best, t.state.BestStep, t.state.SinceBest = metrics, step, 0
 		}
 		t.state.Metrics = metrics
-		if err := o.Run.record(r); err != nil {
+		if err := t.record(r); err != nil {
 			return err
 		}
 		if o.OnEval != nil {
@@ -242,16 +299,4 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		return nil
 	}()
 	return errors.Join(err, t.head.restore())
-}
-
-// checkpoint saves the run where it has a directory, unless that was the last thing done.
-func (t *trainer) checkpoint() error {
-	if t.options.Run == nil || t.saved == t.state.Step {
-		return nil
-	}
-	if err := t.options.Run.save(t.engine, t.state, t.options.Keep); err != nil {
-		return err
-	}
-	t.saved = t.state.Step
-	return nil
 }

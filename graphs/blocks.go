@@ -69,6 +69,12 @@ func (f blocks) layerNorm(x *Value, name string) *Value {
 		f.Parameter(name+".weight", width), f.Parameter(name+".bias", width))
 }
 
+// scaleNorm is layerNorm without a bias.
+func (f blocks) scaleNorm(x *Value, name string) *Value {
+	return f.Op("LayerNormalization", Attrs{"axis": int64(-1), "epsilon": f.c.LayerNormEps}, x,
+		f.Parameter(name+".weight", x.Shape[len(x.Shape)-1].Coef))
+}
+
 // dropout marks a dropout site.
 func (f blocks) dropout(x *Value) *Value { return f.Op("Dropout", nil, x) }
 
@@ -101,24 +107,35 @@ func silu(b *Builder, x *Value) *Value { return b.Mul(x, b.Op("Sigmoid", nil, x)
 
 // attentionBias is 0 where the mask is 1 and the lowest float32 where it is 0, [B, 1, 1, T].
 func (f blocks) attentionBias(mask *Value) *Value {
-	m := f.Op("Cast", Attrs{"to": int64(Float32)}, mask)
-	return f.Unsqueeze(f.Scale(f.Sub(f.Scalar(1), m), -math.MaxFloat32), 1, 2)
+	return f.Unsqueeze(f.lowest(f.Op("Cast", Attrs{"to": int64(Float32)}, mask)), 1, 2)
+}
+
+// lowest is 0 where m is 1 and the lowest float32 where it is 0.
+func (f blocks) lowest(m *Value) *Value {
+	return f.Scale(f.Sub(f.Scalar(1), m), -math.MaxFloat32)
 }
 
 // splitHeads is x·Wᵀ + b cut into heads, x [B, T, C] → [B, H, T, D].
 func (f blocks) splitHeads(x *Value, name string) *Value {
+	return f.heads(f.linear(x, name, f.c.HiddenSize))
+}
+
+// heads cuts x into heads, [B, T, C] → [B, H, T, D].
+func (f blocks) heads(x *Value) *Value {
 	heads, width := f.c.NumHeads, f.c.HiddenSize/f.c.NumHeads
-	y := f.linear(x, name, f.c.HiddenSize)
-	return f.Transpose(f.Reshape(y, Shape{Batch, Tokens, Static(heads), Static(width)}), 0, 2, 1, 3)
+	return f.Transpose(f.Reshape(x, Shape{Batch, Tokens, Static(heads), Static(width)}), 0, 2, 1, 3)
 }
 
 // attention is multi-head self-attention without its output projection, x [B, T, C] → [B, T, C]. bias is added
 // to the scores [B, H, T, T].
 func (f blocks) attention(x, bias *Value, query, key, value string) *Value {
 	q, k, v := f.splitHeads(x, query), f.splitHeads(x, key), f.splitHeads(x, value)
-	scale := 1 / math.Sqrt(float64(f.c.HiddenSize/f.c.NumHeads))
-	scores := f.Scale(f.MatMul(q, f.swapLast(k)), scale)
-	return f.mergeHeads(f.weighted(f.Add(scores, bias), v))
+	return f.mergeHeads(f.weighted(f.Add(f.scores(q, k), bias), v))
+}
+
+// scores is q·kᵀ/√D, [B, H, T, T].
+func (f blocks) scores(q, k *Value) *Value {
+	return f.Scale(f.MatMul(q, f.swapLast(k)), 1/math.Sqrt(float64(f.c.HiddenSize/f.c.NumHeads)))
 }
 
 // weighted is drop(softmax(scores))·v, [B, H, T, T] and [B, H, T, D] → [B, H, T, D].
@@ -133,8 +150,13 @@ func (f blocks) mergeHeads(x *Value) *Value {
 
 // offsets is j − i at row i and column j, [T, T] int64.
 func (f blocks) offsets() *Value {
-	place := f.Op("Range", Attrs{"to": Shape{Tokens}}, f.integer(0), f.Squeeze(f.dim(Tokens), 0), f.integer(1))
+	place := f.places()
 	return f.Sub(f.Unsqueeze(place, 0), f.Unsqueeze(place, 1))
+}
+
+// places numbers the tokens of an example from 0 on, [T] int64.
+func (f blocks) places() *Value {
+	return f.Op("Range", Attrs{"to": Shape{Tokens}}, f.integer(0), f.Squeeze(f.dim(Tokens), 0), f.integer(1))
 }
 
 // firstToken is the [CLS] vector, [B, T, C] → [B, C].

@@ -136,11 +136,18 @@ func TestNewModelErrors(t *testing.T) {
 }
 
 func FuzzReadConfig(f *testing.F) {
-	golden, err := os.ReadFile("../testdata/golden/tiny-bert-3/config.json")
-	if err != nil {
-		f.Fatal(err)
+	configs, err := filepath.Glob("../testdata/golden/tiny-*/config.json")
+	if err != nil || len(configs) == 0 {
+		f.Fatalf("no golden configurations: %v", err)
 	}
-	for _, seed := range [][]byte{golden, []byte("{}"), []byte("null"), []byte(`{"model_type":"bert","hidden_size":1e9}`), []byte(`{"model_type":"bert","hidden_size":-8,"num_attention_heads":0}`)} {
+	for _, path := range configs {
+		golden, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(golden)
+	}
+	for _, seed := range [][]byte{[]byte("{}"), []byte("null"), []byte(`{"model_type":"bert","hidden_size":1e9}`), []byte(`{"model_type":"bert","hidden_size":-8,"num_attention_heads":0}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -150,7 +157,7 @@ func FuzzReadConfig(f *testing.F) {
 		}
 		c.Fields()
 		if c.NumLayers > 3 {
-			c.NumLayers = 3 // the graph grows with the layers only
+			return // the graph grows with the layers only
 		}
 		m, err := graphs.NewModel(c, 2)
 		if err != nil {

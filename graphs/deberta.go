@@ -18,26 +18,26 @@ var deberta = family{
 	word:         "deberta.embeddings.word_embeddings.weight",
 	head:         []string{"pooler.dense.weight", "classifier.weight"},
 	fresh:        []string{"pooler.", "classifier."},
-	ignored:      []string{"cls.", "lm_predictions.", "mask_predictions.", "deberta.embeddings.position_ids"},
+	ignored:      []string{"cls.", "lm_predictions.", "mask_predictions.", "deberta.embeddings.position_"},
 }
 
 // debertaKeys are the keys of config.json that only DeBERTa has, or reads in its own way.
 type debertaKeys struct {
-	TypeVocabSize        int      `json:"type_vocab_size"` // 0: no segments
-	PositionBiasedInput  bool     `json:"position_biased_input"`
-	RelativeAttention    bool     `json:"relative_attention"`
-	MaxRelativePositions int      `json:"max_relative_positions"` // below 1: max_position_embeddings
-	PositionBuckets      int      `json:"position_buckets"`       // below 1: no buckets
-	PosAttType           barList  `json:"pos_att_type"`
-	ShareAttKey          bool     `json:"share_att_key"`
-	NormRelEbd           barList  `json:"norm_rel_ebd"`
-	ConvKernelSize       int      `json:"conv_kernel_size"` // 0: no convolution
-	ConvGroups           int      `json:"conv_groups"`
-	ConvAct              string   `json:"conv_act"`
-	AttentionHeadSize    int      `json:"attention_head_size"`
-	PoolerHiddenSize     int      `json:"pooler_hidden_size"`
-	PoolerHiddenAct      string   `json:"pooler_hidden_act"`
-	PoolerDropout        *float64 `json:"pooler_dropout"`
+	TypeVocabSize        int     `json:"type_vocab_size"` // 0: no segments
+	PositionBiasedInput  bool    `json:"position_biased_input"`
+	RelativeAttention    bool    `json:"relative_attention"`
+	MaxRelativePositions int     `json:"max_relative_positions"` // below 1: max_position_embeddings
+	PositionBuckets      int     `json:"position_buckets"`       // below 1: no buckets
+	PosAttType           barList `json:"pos_att_type"`
+	ShareAttKey          bool    `json:"share_att_key"`
+	NormRelEbd           barList `json:"norm_rel_ebd"`
+	ConvKernelSize       int     `json:"conv_kernel_size"` // 0: no convolution
+	ConvGroups           int     `json:"conv_groups"`
+	ConvAct              string  `json:"conv_act"`
+	AttentionHeadSize    int     `json:"attention_head_size"`
+	PoolerHiddenSize     int     `json:"pooler_hidden_size"`
+	PoolerHiddenAct      string  `json:"pooler_hidden_act"`
+	PoolerDropout        float64 `json:"pooler_dropout"`
 }
 
 // barList is a list of words, or one string that joins them with bars.
@@ -178,7 +178,7 @@ func buildDeBERTa(f blocks) *Value {
 		x = y
 	}
 	cls := f.firstToken(x)
-	if p := own.PoolerDropout; p != nil && *p > 0 {
+	if own.PoolerDropout > 0 {
 		cls = f.dropout(cls)
 	}
 	pooled := activations[own.PoolerHiddenAct](f.Builder, f.linear(cls, "pooler.dense", f.c.HiddenSize))
@@ -274,13 +274,13 @@ func (f blocks) convolution(x *Value, name string, size int) *Value {
 			hit := f.Op("Equal", nil, offsets, f.Ints(int64(by)))
 			moved = f.MatMul(f.Op("Cast", Attrs{"to": int64(Float32)}, hit), x)
 		}
-		w := f.Op("Gather", Attrs{"axis": int64(2)}, kernel, f.Const(Int64, []int{}, float64(k)))
-		y := f.MatMul(f.Reshape(moved, Shape{Batch.Mul(Tokens), Static(width)}), f.Transpose(w, 1, 0))
+		w := f.Op("Gather", Attrs{"axis": int64(2)}, kernel, f.integer(k))
+		y := f.MatMul(moved, f.Transpose(w, 1, 0))
 		if sum == nil {
 			sum = y
 		} else {
 			sum = f.Add(sum, y)
 		}
 	}
-	return f.Reshape(f.Add(sum, f.Parameter(name+".bias", width)), Shape{Batch, Tokens, Static(width)})
+	return f.Add(sum, f.Parameter(name+".bias", width))
 }

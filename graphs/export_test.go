@@ -48,4 +48,10 @@ func RuleOperands(b *Builder, n *Node) []bool {
 		out[i] = i < len(dxs) && dxs[i] != nil
 	}
 	return out
+
+}
+
+// DistanceBucket is DeBERTa's bucket of a distance between tokens.
+func DistanceBucket(buckets, positions, distance int) int {
+	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
 }

@@ -30,6 +30,7 @@ var families = map[string]family{
 	"deberta-v2":  deberta,
 	"distilbert":  distilbert,
 	"electra":     electra,
+	"modernbert":  modernbert,
 	"mpnet":       mpnet,
 	"roberta":     roberta("RobertaForSequenceClassification"),
 	"xlm-roberta": roberta("XLMRobertaForSequenceClassification"),

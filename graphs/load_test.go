@@ -302,3 +302,20 @@ func TestLoadHalfPrecision(t *testing.T) {
 		}
 	}
 }
+
+// goldenTensors are those of a golden model but for the ones whose names begin with a prefix.
+func goldenTensors(t *testing.T, model string, without ...string) map[string]safetensors.Tensor {
+	t.Helper()
+	file, err := safetensors.Open(filepath.Join(goldens, model, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	out := map[string]safetensors.Tensor{}
+	for _, name := range file.Names() {
+		if !slices.ContainsFunc(without, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			out[name], _ = file.Tensor(name)
+		}
+	}
+	return out
+}

@@ -60,9 +60,9 @@ func NewModel(c *Config, labels int) (*Model, error) {
 
 // Load reads a Hugging Face directory (config.json, model.safetensors) and builds the model with a head of the
 // given number of labels. Encoder tensor names may come with or without the family's prefix. A missing pooler or
-// classifier is drawn from N(0, initializer_range²), biases zero, keyed by the seed, and listed in Initialised;
-// a classifier for another number of labels likewise. Anything else missing, unexpected or of another shape is
-// an error.
+// classifier is drawn from N(0, initializer_range²), biases zero and LayerNorm weights one, keyed by the seed, and
+// listed in Initialised; a classifier for another number of labels likewise. Anything else missing, unexpected or of
+// another shape is an error.
 func Load(dir string, labels int, seed uint64) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -93,10 +93,10 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 	canonical := map[string]string{} // our name → name in the file
 	for _, name := range file.Names() {
 		ours := family.canonical(name, func(n string) bool { return m.Graph.Parameter(n) != nil })
-		if hasPrefix(ours, family.ignored) {
-			continue
-		}
 		if m.Graph.Parameter(ours) == nil {
+			if hasPrefix(ours, family.ignored) {
+				continue
+			}
 			t, _ := file.Tensor(name)
 			return fmt.Errorf("reading %s: %w: unexpected tensor %q %v, which a %s classifier does not have; remove it or choose the matching model_type", path, ErrModel, name, t.Shape, m.Config.ModelType)
 		}
@@ -133,8 +133,13 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 		}
 		if !ok {
 			w.Data = make([]float32, p.Shape.Product().Coef)
-			if len(w.Shape) > 1 {
+			switch {
+			case len(w.Shape) > 1:
 				rng.New(seed, 0, "init."+p.Name).Normal32(w.Data, float32(m.Config.InitializerRange))
+			case strings.HasSuffix(p.Name, ".weight"): // of LayerNorm
+				for i := range w.Data {
+					w.Data[i] = 1
+				}
 			}
 			m.Initialised = append(m.Initialised, p.Name)
 		}

@@ -81,7 +81,11 @@ func TestRowSelectionIsExact(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%+v", name, o), func(t *testing.T) {
 				t.Logf("seed %d", i)
 				got := compareRowSelection(t, m, o, newRandom(uint64(i)))
-				if (got.shorter > 0) != (o.Dropout > 0) || got.forward <= 0 || got.backward <= 0 {
+				if m.Config.Fields()["classifier_pooling"] == "mean" { // the head reads every row
+					if got != (rowSavings{}) {
+						t.Errorf("rows are left out: %+v", got)
+					}
+				} else if (got.shorter > 0) != (o.Dropout > 0) || got.forward <= 0 || got.backward <= 0 {
 					t.Errorf("the last layer is not computed for one row: %+v", got)
 				}
 			})

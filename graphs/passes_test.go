@@ -93,6 +93,18 @@ func TestGemmPass(t *testing.T) {
 		{"no weight", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
 			return values{b.MatMul(x, b.Transpose(x, 0, 2, 1))}
 		}},
+		{"parts of a weight", 2, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			w := b.OpN("Split", 2, graphs.Attrs{"axis": int64(0), "num_outputs": int64(2)}, b.Parameter("w", 6, 4))
+			y, z := b.MatMul(x, b.Transpose(w[0], 1, 0)), b.MatMul(x, b.Transpose(w[1], 1, 0))
+			v := b.OpN("Split", 2, graphs.Attrs{"axis": int64(0), "num_outputs": int64(2)}, b.Parameter("v", 6))
+			return values{b.Add(y, v[0]), b.Add(v[1], z)}
+		}},
+		{"slice of a kernel", 1, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			return values{b.MatMul(x, b.Op("Gather", graphs.Attrs{"axis": int64(2)}, b.Parameter("w", 4, 3, 2), b.Const(graphs.Int64, []int{}, 1)))}
+		}},
+		{"rows of a table", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
+			return values{b.MatMul(x, b.Op("Gather", nil, b.Parameter("w", 9, 3), b.Input("i", graphs.Int64, dimB, dim(4))))}
+		}},
 		{"weight of three dimensions", 0, 0, func(b *graphs.Builder, x *graphs.Value) values {
 			return values{b.MatMul(x, b.Parameter("w", 1, 4, 3))}
 		}},

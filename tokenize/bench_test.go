@@ -15,7 +15,7 @@ func benchmarkTexts(b *testing.B) (*Tokenizer, []Text) {
 	}
 	var texts []Text
 	for _, c := range readGoldens(b, shared(b, "golden", "minilm.jsonl")) {
-		texts = append(texts, Text{c.Text, c.Pair})
+		texts = append(texts, Text{Text: c.Text, Pair: c.Pair})
 	}
 	return tok, texts
 }

@@ -23,15 +23,24 @@ type Encoding struct {
 // It fails where maxLength does not even hold the special tokens.
 func (t *Tokenizer) Encode(text string, pair *string, maxLength int) (Encoding, error) {
 	s := t.scratch.Get().(*scratch)
-	defer t.scratch.Put(s)
-	e, err := t.encode(s, Text{text, pair}, maxLength)
+	defer t.release(s)
+	e, err := t.encode(s, Text{Text: text, Pair: pair}, maxLength)
 	if err != nil {
 		return Encoding{}, fmt.Errorf("tokenize: encoding a text: %w", err)
 	}
 	return e, nil
 }
 
+// release puts a scratch back for others.
+func (t *Tokenizer) release(s *scratch) {
+	s.trim()
+	t.scratch.Put(s)
+}
+
 func (t *Tokenizer) encode(s *scratch, text Text, maxLength int) (Encoding, error) {
+	if text.MaxLength != 0 {
+		maxLength = text.MaxLength
+	}
 	template := t.templates.single
 	if text.Pair != nil {
 		template = t.templates.pair
@@ -63,78 +72,69 @@ func (t *Tokenizer) encode(s *scratch, text Text, maxLength int) (Encoding, erro
 	return e, nil
 }
 
-// scratch is the memory one goroutine encodes with. It is kept between texts:
-// words repeat, so most are found among those met before and never reach the
-// model, where each costs a microsecond or more.
-type scratch struct {
-	text, norm      []byte
-	raw, normalized []segment
-	pieces          [][]byte
-	ids             [2][]int64
-	words           map[string][]int64 // ids of words met before
-}
-
-// A scratch remembers this many words of this many bytes before it starts anew.
-const (
-	maxWords     = 1 << 14
-	maxWordBytes = 1 << 7
-)
-
 // appendIDs appends the ids of text, without special tokens, to dst.
 func (t *Tokenizer) appendIDs(dst []int64, s *scratch, text string) ([]int64, error) {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	}
 	s.text = append(s.text[:0], text...)
+	s.arena = s.arena[:0]
 	s.raw = t.vocabulary.raw.appendSegments(s.raw[:0], s.text)
+	first := true
 	for _, outer := range s.raw {
 		if outer.id >= 0 {
 			dst = append(dst, outer.id)
+			first = false
 			continue
 		}
-		norm := outer.text
-		if t.normalizer != nil {
-			s.norm = t.normalizer.appendNormalized(s.norm[:0], outer.text)
-			norm = s.norm
+		norm, beheaded, err := t.normalizers.normalize(s, outer.text)
+		if err != nil {
+			return nil, err
 		}
+		first = first && !beheaded
 		s.normalized = t.vocabulary.normalized.appendSegments(s.normalized[:0], norm)
 		for _, inner := range s.normalized {
 			if inner.id >= 0 {
 				dst = append(dst, inner.id)
-				continue
+			} else if dst, err = t.appendWords(dst, s, word{inner.text, first}, 0); err != nil {
+				return nil, err
 			}
-			s.pieces = append(s.pieces[:0], inner.text)
-			if t.preTokenizer != nil {
-				s.pieces = t.preTokenizer.appendWords(s.pieces[:0], inner.text)
-			}
-			for _, word := range s.pieces {
-				var err error
-				if dst, err = t.appendWord(dst, s, word); err != nil {
-					return nil, err
-				}
-			}
+			first = false
 		}
+		first = false
 	}
 	return dst, nil
 }
 
+// appendWords appends the ids of w after the pre-tokenizers from number i on.
+func (t *Tokenizer) appendWords(dst []int64, s *scratch, w word, i int) ([]int64, error) {
+	if i == len(t.preTokenizers) {
+		return t.appendWord(dst, s, w.text)
+	}
+	start := len(s.words)
+	var err error
+	if s.words, err = t.preTokenizers[i].appendWords(s.words, w, s); err != nil {
+		return nil, err
+	}
+	end := len(s.words)
+	for k := start; k < end; k++ {
+		if dst, err = t.appendWords(dst, s, s.words[k], i+1); err != nil {
+			return nil, err
+		}
+	}
+	s.words = s.words[:start]
+	return dst, nil
+}
+
 func (t *Tokenizer) appendWord(dst []int64, s *scratch, word []byte) ([]int64, error) {
-	if ids, ok := s.words[string(word)]; ok {
+	if ids, ok := s.known(word); ok {
 		return append(dst, ids...), nil
 	}
-	tokens, err := t.vocabulary.model.Tokenize(string(word))
-	if err != nil {
-		return nil, fmt.Errorf("word %q: %w", word, err)
-	}
 	start := len(dst)
-	for _, token := range tokens {
-		dst = append(dst, int64(token.Id))
+	dst, err := t.vocabulary.model.appendIDs(dst, word, s)
+	if err != nil {
+		return nil, err
 	}
-	if len(word) <= maxWordBytes {
-		if len(s.words) == maxWords {
-			clear(s.words)
-		}
-		s.words[string(word)] = append([]int64(nil), dst[start:]...)
-	}
+	s.remember(word, dst[start:])
 	return dst, nil
 }

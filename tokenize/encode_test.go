@@ -123,23 +123,25 @@ func TestInvalidUTF8(t *testing.T) {
 // remembered, do not change what comes out.
 func TestWordMemory(t *testing.T) {
 	tok := loadVariant(t, "uncased")
-	s := &scratch{words: map[string][]int64{}}
+	s := newScratch()
 	draw := rand.New(rand.NewPCG(1, 2))
-	for range 2*maxWords + 100 {
-		word := fmt.Sprint("noise", draw.IntN(3*maxWords), strings.Repeat("a", draw.IntN(maxWordBytes)))
+	again := newScratch()
+	for range maxWords + 5000 {
+		word := fmt.Sprint("noise", draw.IntN(3*maxWords), strings.Repeat("a", draw.IntN(8)))
 		got, err := tok.appendIDs(nil, s, word)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fresh, err := tok.appendIDs(nil, &scratch{words: map[string][]int64{}}, word)
+		clear(again.memory)
+		fresh, err := tok.appendIDs(nil, again, word)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, fresh) {
 			t.Fatalf("word %q: %v, want %v", word, got, fresh)
 		}
-		if len(s.words) > maxWords {
-			t.Fatalf("%d words remembered, want at most %d", len(s.words), maxWords)
+		if len(s.memory) > maxWords {
+			t.Fatalf("%d words remembered, want at most %d", len(s.memory), maxWords)
 		}
 	}
 }
@@ -148,7 +150,7 @@ func TestEncodeAll(t *testing.T) {
 	tok := loadVariant(t, "uncased")
 	var texts []Text
 	for _, c := range readGoldens(t, filepath.Join("testdata", "uncased", "golden.jsonl")) {
-		texts = append(texts, Text{c.Text, c.Pair})
+		texts = append(texts, Text{Text: c.Text, Pair: c.Pair})
 	}
 	for len(texts) < 3000 {
 		texts = append(texts, texts...)

@@ -93,7 +93,7 @@ func shared(t testing.TB, elements ...string) string {
 }
 
 func TestSharedGoldens(t *testing.T) {
-	for _, name := range []string{"minilm", "bert-base-uncased"} {
+	for _, name := range []string{"minilm", "bert-base-uncased", "roberta-base", "t5"} {
 		t.Run(name, func(t *testing.T) {
 			file := shared(t, "golden", name+".jsonl")
 			tok, err := Load(shared(t, name))

@@ -40,7 +40,7 @@ func newBertNormalizer(s section) (normalizer, error) {
 	return n, nil
 }
 
-func (n bertNormalizer) appendNormalized(dst, text []byte) []byte {
+func (n bertNormalizer) appendNormalized(dst, text []byte) ([]byte, error) {
 	var marks []mark
 	for i := 0; i < len(text); {
 		r, size := rune(text[i]), 1
@@ -84,14 +84,7 @@ func (n bertNormalizer) appendNormalized(dst, text []byte) []byte {
 			dst = append(dst, ' ')
 		}
 	}
-	return n.appendMarks(dst, marks)
-}
-
-// mark is a combining character that is kept, waiting for those after it to be
-// put in canonical order.
-type mark struct {
-	r     rune
-	class uint8 // canonical combining class
+	return n.appendMarks(dst, marks), nil
 }
 
 // appendStripped appends the canonical decomposition of r, encoded as char,
@@ -105,7 +98,7 @@ func (n bertNormalizer) appendStripped(dst []byte, marks []mark, r rune, char []
 	var hangul [9]byte
 	switch {
 	case !known:
-	case 0xAC00 <= r && r <= 0xD7A3: // which norm.Properties leaves out
+	case isSyllable(r): // which norm.Properties leaves out
 		char = appendHangul(hangul[:0], r)
 	default:
 		if d := norm.NFD.Properties(char).Decomposition(); d != nil {
@@ -134,17 +127,6 @@ func (n bertNormalizer) appendStripped(dst []byte, marks []mark, r rune, char []
 	return dst, marks
 }
 
-// appendHangul appends the letters of a syllable (Unicode standard, 3.12).
-func appendHangul(dst []byte, syllable rune) []byte {
-	i := syllable - 0xAC00
-	dst = utf8.AppendRune(dst, 0x1100+i/588)
-	dst = utf8.AppendRune(dst, 0x1161+i%588/28)
-	if i%28 != 0 {
-		dst = utf8.AppendRune(dst, 0x11A7+i%28)
-	}
-	return dst
-}
-
 // appendMarks appends the waiting marks in canonical order.
 func (n bertNormalizer) appendMarks(dst []byte, marks []mark) []byte {
 	if len(marks) == 0 {
@@ -159,10 +141,15 @@ func (n bertNormalizer) appendMarks(dst []byte, marks []mark) []byte {
 
 func (n bertNormalizer) appendLower(dst []byte, r rune) []byte {
 	if n.lowercase {
-		if r == 0x130 {
-			return append(dst, "i\u0307"...)
-		}
-		r = toLower(r)
+		return appendLower(dst, r)
 	}
 	return utf8.AppendRune(dst, r)
+}
+
+// beheads reports whether text begins with a character that goes: all other
+// normalizations keep something of it in its place.
+func (n bertNormalizer) beheads(text []byte) bool {
+	_, size := utf8.DecodeRune(text)
+	first, err := n.appendNormalized(nil, text[:size])
+	return err == nil && len(first) == 0
 }

@@ -8,11 +8,6 @@ import (
 	"path/filepath"
 )
 
-const (
-	configFile        = "tokenizer_config.json"
-	specialTokensFile = "special_tokens_map.json"
-)
-
 // padFromSection takes the padding token from the padding section of a
 // tokenizer.json, else from the names in common use.
 func (t *Tokenizer) padFromSection(s section) error {
@@ -57,19 +52,11 @@ func (t *Tokenizer) findPad(dir string) error {
 		if pad.null() {
 			continue
 		}
-		var token string // or an object that holds it
-		if pad.raw[0] == '{' {
-			var object struct {
-				Content string `json:"content"`
-			}
-			if err := pad.decode(&object, "content"); err != nil {
-				return err
-			}
-			token = object.Content
-		} else if err := pad.decode(&token); err != nil {
+		token, err := readToken(pad)
+		if err != nil {
 			return err
 		}
-		return t.padFrom(pad, token)
+		return t.padFrom(pad, token.Content)
 	}
 	return nil
 }
@@ -77,7 +64,7 @@ func (t *Tokenizer) findPad(dir string) error {
 func (t *Tokenizer) padFrom(s section, token string) error {
 	id, ok := t.vocabulary.id(token)
 	if !ok {
-		return s.errorf("%q is not in the vocabulary of tokenizer.json", token)
+		return s.errorf("%q is not in the vocabulary", token)
 	}
 	t.padID = id
 	return nil

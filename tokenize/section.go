@@ -99,6 +99,8 @@ func describe(t reflect.Type) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Float64:
+		return "a number"
 	default:
 		return "a whole number in range"
 	}
@@ -117,26 +119,84 @@ func (s section) list() ([]section, error) {
 	return sections, nil
 }
 
-// component builds the part of a tokenizer that s describes with the
-// constructor its "type" names; an absent part is T's zero value.
-func component[T any](s section, kinds map[string]func(section) (T, error)) (T, error) {
-	var none T
-	if s.null() {
-		return none, nil
-	}
+// typeOf returns the "type" of the component that s describes.
+func typeOf(s section) (string, error) {
 	var head struct {
 		Type *string `json:"type"`
 	}
 	if err := s.decode(&head); err != nil {
-		return none, err
+		return "", err
 	}
 	if head.Type == nil {
-		return none, s.at("type", nil).errorf("missing")
+		return "", s.at("type", nil).errorf("missing")
 	}
-	build, ok := kinds[*head.Type]
+	return *head.Type, nil
+}
+
+// component builds the part of a tokenizer that s describes with the
+// constructor its "type" names.
+func component[T any](s section, kinds map[string]func(section) (T, error)) (T, error) {
+	name, err := typeOf(s)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return build(s, name, kinds)
+}
+
+func build[T any](s section, name string, kinds map[string]func(section) (T, error)) (T, error) {
+	build, ok := kinds[name]
 	if !ok {
+		var none T
 		return none, s.at("type", nil).errorf("%q: %w; use a tokenizer with one of: %s",
-			*head.Type, ErrUnsupportedModel, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+			name, ErrUnsupportedModel, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	return build(s)
+}
+
+// maxNesting bounds Sequences within Sequences, which none needs.
+const maxNesting = 8
+
+// components builds the parts that s describes: none where it is absent, the
+// members of a "Sequence", which lie under key, or the one part it is.
+// Sequences within sequences are laid flat.
+func components[T any](s section, kinds map[string]func(section) (T, error), key string) ([]T, error) {
+	return appendComponents(nil, s, kinds, key, maxNesting)
+}
+
+func appendComponents[T any](dst []T, s section, kinds map[string]func(section) (T, error), key string, depth int) ([]T, error) {
+	if s.null() {
+		return dst, nil
+	}
+	name, err := typeOf(s)
+	if err != nil {
+		return nil, err
+	}
+	if name != "Sequence" {
+		part, err := build(s, name, kinds)
+		if err != nil {
+			return nil, err
+		}
+		return append(dst, part), nil
+	}
+	if depth == 0 {
+		return nil, s.errorf("more than %d Sequences within each other", maxNesting)
+	}
+	var fields map[string]json.RawMessage
+	if err := s.decode(&fields, key); err != nil {
+		return nil, err
+	}
+	members, err := s.at(key, fields[key]).list()
+	if err != nil {
+		return nil, err
+	}
+	for _, member := range members {
+		if member.null() {
+			return nil, member.errorf("want a component")
+		}
+		if dst, err = appendComponents(dst, member, kinds, key, depth-1); err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
 }

@@ -115,12 +115,32 @@ type rawPiece struct {
 	}
 }
 
-// newBertProcessing reads BERT's post-processor: [CLS] A [SEP] and
-// [CLS] A [SEP] B [SEP], the last two parts of type 1.
+// newBertProcessing reads BERT's post-processor.
 //
 // Source: Hugging Face tokenizers, processors/bert.rs.
 func newBertProcessing(s section) (*templates, error) {
-	var config struct { // token, id
+	token, err := clsAndSep(s)
+	if err != nil {
+		return nil, err
+	}
+	return bertTemplates(token), nil
+}
+
+// newRobertaProcessing reads RoBERTa's post-processor.
+//
+// Source: Hugging Face tokenizers, processors/roberta.rs.
+func newRobertaProcessing(s section) (*templates, error) {
+	token, err := clsAndSep(s)
+	if err != nil {
+		return nil, err
+	}
+	return robertaTemplates(token), nil
+}
+
+// clsAndSep reads the two special tokens [token, id] of BERT and RoBERTa and
+// returns them by their roles.
+func clsAndSep(s section) (func(role string) piece, error) {
+	var config struct {
 		Sep [2]any `json:"sep"`
 		Cls [2]any `json:"cls"`
 	}
@@ -132,11 +152,59 @@ func newBertProcessing(s section) (*templates, error) {
 	if !ok1 || !ok2 || cls < 0 || sep < 0 || cls > math.MaxInt32 || sep > math.MaxInt32 || cls != math.Trunc(cls) || sep != math.Trunc(sep) {
 		return nil, s.errorf("want cls and sep as [token, id]")
 	}
-	first := piece{sequence: special, ids: []int64{int64(cls)}}
-	last := piece{sequence: special, ids: []int64{int64(sep)}}
-	end := piece{sequence: special, ids: last.ids, typeID: 1}
-	single := []piece{first, {sequence: 0}, last}
-	return &templates{single, append(single[:3:3], piece{sequence: 1, typeID: 1}, end)}, nil
+	return func(role string) piece {
+		id := int64(sep)
+		if role == "cls_token" {
+			id = int64(cls)
+		}
+		return piece{sequence: special, ids: []int64{id}}
+	}, nil
+}
+
+// newByteLevelProcessing reads a post-processor that moves offsets only.
+func newByteLevelProcessing(section) (*templates, error) { return &bare, nil }
+
+// newTemplates reads the post_processor section. Of a sequence at most one
+// member may add tokens: what several would make of each other's is not a template.
+func newTemplates(s section) (*templates, error) {
+	list, err := components(s, postProcessors, "processors")
+	if err != nil {
+		return nil, err
+	}
+	t := &bare
+	for _, member := range list {
+		if member == &bare {
+			continue
+		}
+		if t != &bare {
+			return nil, s.errorf("a Sequence of two processors that add tokens: %w; keep one", ErrUnsupportedModel)
+		}
+		t = member
+	}
+	return t, nil
+}
+
+// bertTemplates is [CLS] A [SEP] and [CLS] A [SEP] B [SEP], the last two parts
+// of type 1.
+func bertTemplates(token func(string) piece) *templates {
+	cls, sep := token("cls_token"), token("sep_token")
+	end := piece{sequence: special, ids: sep.ids, typeID: 1}
+	single := []piece{cls, {sequence: 0}, sep}
+	return &templates{single, append(single[:3:3], piece{sequence: 1, typeID: 1}, end)}
+}
+
+// robertaTemplates is <s> A </s> and <s> A </s></s> B </s>, all of type 0.
+func robertaTemplates(token func(string) piece) *templates {
+	cls, sep := token("cls_token"), token("sep_token")
+	single := []piece{cls, {sequence: 0}, sep}
+	return &templates{single, append(single[:3:3], sep, piece{sequence: 1}, sep)}
+}
+
+// t5Templates is A </s> and A </s> B </s>, all of type 0.
+func t5Templates(token func(string) piece) *templates {
+	eos := token("eos_token")
+	single := []piece{{sequence: 0}, eos}
+	return &templates{single, append(single[:2:2], piece{sequence: 1}, eos)}
 }
 
 // check says whether all special tokens are ids of the vocabulary.

@@ -7,13 +7,19 @@ import (
 
 // Tokenizer turns text into token ids. It is immutable and safe for concurrent use.
 type Tokenizer struct {
-	normalizer   normalizer   // nil for none
-	preTokenizer preTokenizer // nil for none: a text is one word
-	vocabulary   *vocabulary
-	templates    *templates
-	padID        int64
-	files        []string
-	scratch      sync.Pool // of *scratch
+	normalizers   chain
+	preTokenizers []preTokenizer // none: a text is one word
+	vocabulary    *vocabulary
+	templates     *templates
+	padID         int64
+	files         []string
+	scratch       sync.Pool // of *scratch
+}
+
+func newTokenizer() *Tokenizer {
+	t := &Tokenizer{}
+	t.scratch.New = func() any { return newScratch() }
+	return t
 }
 
 // PadID returns the id of the padding token, which fills batches up: the one

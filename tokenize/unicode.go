@@ -2,6 +2,7 @@ package tokenize
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/rangetable"
 )
@@ -34,6 +35,16 @@ func isNonspacingMark(r rune) bool {
 	}
 	return unicode.Is(unicode.Mn, r) && unicode.Is(unicode8, r)
 }
+
+// isMark reports whether r is of category M, in Unicode 9.
+func isMark(r rune) bool { return unicode.Is(unicode.M, r) && unicode.Is(unicode9, r) }
+
+// isLetter and isNumber report whether r is of category L or N.
+func isLetter(r rune) bool { return unicode.IsLetter(r) }
+func isNumber(r rune) bool { return unicode.IsNumber(r) }
+
+// isNumeric is isNumber of Rust's standard library.
+func isNumeric(r rune) bool { return unicode.IsNumber(r) }
 
 // isPunctuation reports whether r stands alone as a word: all of ASCII that is
 // printable and neither letter, digit nor space, and category P beyond.
@@ -77,6 +88,14 @@ func toLower(r rune) rune {
 		return r
 	}
 	return lowerSince16.ToLower(r)
+}
+
+// appendLower appends the lower case of r.
+func appendLower(dst []byte, r rune) []byte {
+	if r == 0x130 {
+		return append(dst, "i\u0307"...)
+	}
+	return utf8.AppendRune(dst, toLower(r))
 }
 
 // lowerSince16 holds the capitals added by Unicode 16 and 17.

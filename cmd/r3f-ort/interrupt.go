@@ -19,7 +19,7 @@ func (j *trainJob) interrupted(step int) error {
 		name, _, _ := strings.Cut(a, "=")
 		return name == "--overwrite" || name == "-overwrite"
 	})
-	if !slices.Contains(args, "--resume") {
+	if !slices.Contains(args, "--resume") && !slices.Contains(args, "--resume-force") {
 		args = append(args, "--resume")
 	}
 	signal.next = fmt.Sprintf(": stopped after step %d with a checkpoint; continue with\n  %s", step, shellQuote(args))

@@ -41,7 +41,7 @@ func (j *trainJob) checkFlags() error {
 		return err
 	}
 	j.options = o
-	if j.flags.Bool("resume") && j.flags.Bool("overwrite") {
+	if o.Resume && j.flags.Bool("overwrite") {
 		return usagef("--resume and --overwrite contradict each other: give one")
 	}
 	return choice(j.flags, "head-init", "random", "cosine")

@@ -36,7 +36,7 @@ Flags may also come from the environment: --batch-size is R3F_ORT_BATCH_SIZE, --
 Exit status: 0 done, 1 run failed, 2 usage, configuration, data or model, 3 ONNX Runtime library or provider,
 4 diverged, 130 interrupted.`,
 		Commands: []*cli.Command{
-			trainCommand(), evalCommand(), predictCommand(), exportCommand(), benchCommand(), runtimeCommand(), versionCommand(),
+			trainCommand(), evalCommand(), predictCommand(), exportCommand(), benchCommand(), tokenizeCommand(), runtimeCommand(), versionCommand(),
 		},
 		Action:         noVerb,
 		ExitErrHandler: func(*cli.Context, error) {}, // main exits

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"strconv"
+	"time"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/r3f-ort/r3f-ort/driver"
@@ -47,9 +50,38 @@ func trainOptions(c *cli.Context) (driver.Options, error) {
 	o.LearningRate, o.Schedule, o.Warmup = c.Float64("lr"), optim.Schedule(c.String("schedule")), &warmup
 	o.AdamW = optim.AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: c.Float64("weight-decay")}
 	o.Clip, o.FileOrder = c.Float64("clip"), !c.Bool("shuffle")
-	o.EvalEvery, o.CheckpointEvery, o.Keep = int(c.Uint("eval-every")), int(c.Uint("checkpoint-every")), int(c.Uint("keep"))
-	o.Resume = c.Bool("resume")
+	o.EvalEvery, o.Keep = int(c.Uint("eval-every")), int(c.Uint("keep"))
+	o.NonFinite, o.OnCheckpointError = driver.NonFinite(c.String("on-nonfinite")), driver.CheckpointError(c.String("on-checkpoint-error"))
+	if o.CheckpointEvery, o.CheckpointInterval, err = parseEvery(c.String("checkpoint-every")); err != nil {
+		return o, err
+	}
+	o.Resume = resumeMode(c) != driver.Create
 	return o, o.Validate()
+}
+
+// parseEvery reads a number of updates, such as 200, or a duration, such as 10m.
+func parseEvery(s string) (updates int, interval time.Duration, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	if updates, err = strconv.Atoi(s); err == nil && updates >= 0 {
+		return updates, 0, nil
+	}
+	if interval, err = time.ParseDuration(s); err == nil && interval > 0 {
+		return 0, interval, nil
+	}
+	return 0, 0, usagef("--checkpoint-every is %q; give a number of updates, such as 200, or a time, such as 10m", s)
+}
+
+// resumeMode is how --resume and --resume-force open a run directory, Create where neither is given.
+func resumeMode(c *cli.Context) driver.Mode {
+	switch {
+	case c.Bool("resume-force"):
+		return driver.ForceResume
+	case c.Bool("resume"):
+		return driver.Resume
+	}
+	return driver.Create
 }
 
 // dropoutOf is the drop probability: the flag's, else the one that the model was made with.

@@ -61,7 +61,7 @@ func predict(c *cli.Context) (err error) {
 		truncated, err = p.label(c.Context, []tokenize.Text{text}, c.App.Writer)
 		return err
 	}
-	chunks := readTexts(c.Context, c.App.Reader)
+	chunks := readTexts(c.Context, c.App.Reader, standardInput, parseText)
 	for {
 		select {
 		case chunk, ok := <-chunks:

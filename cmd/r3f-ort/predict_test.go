@@ -176,7 +176,7 @@ func TestReadTexts(t *testing.T) {
 	readers := map[string]io.Reader{"whole": strings.NewReader(input.String()), "byte by byte": io.MultiReader(bytewise(input.String())...)}
 	for name, r := range readers {
 		n := 0
-		for chunk := range readTexts(context.Background(), r) {
+		for chunk := range readTexts(context.Background(), r, standardInput, parseText) {
 			if chunk.err != nil || len(chunk.texts) > maxChunk {
 				t.Fatalf("%s: %d texts, %v", name, len(chunk.texts), chunk.err)
 			}

@@ -26,6 +26,8 @@ type trainReport struct {
 	Truncated         int                `json:"truncated"` // texts that were cut
 	Profile           driver.Profile     `json:"profile"`   // seconds
 	Interrupted       bool               `json:"interrupted"`
+	SkippedUpdates    int                `json:"skipped_updates"` // of the whole run, by --on-nonfinite skip
+	Checkpoints       driver.Checkpoints `json:"checkpoints"`     // seconds
 }
 
 // report prints what a run reached: for people on standard error, and with --json for machines on standard output.
@@ -33,7 +35,7 @@ func (j *trainJob) report(result *driver.Result, model string) error {
 	r := trainReport{
 		Run: j.out, Steps: max(result.Steps, j.plan.FirstStep), Metrics: result.Metrics, Loss: result.Last.Loss,
 		Seconds: result.Seconds, SetupSeconds: j.setupSeconds, PeakRSSMB: peakRSSMB(), Truncated: j.training.truncated,
-		Profile: result.Profile, Interrupted: result.Interrupted,
+		Profile: result.Profile, Interrupted: result.Interrupted, SkippedUpdates: result.NonFinite, Checkpoints: result.Checkpoints,
 	}
 	if j.dev != nil {
 		r.Truncated += j.dev.truncated

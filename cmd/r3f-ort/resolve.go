@@ -28,7 +28,7 @@ func (j *trainJob) hash() error {
 	return nil
 }
 
-// resolve is RUN/config.json: every setting as it came out. A run resumes with the same settings only.
+// resolve is RUN/config.json: every setting as it came out, and the hashes of what they name.
 func (j *trainJob) resolve() map[string]any {
 	o := j.options
 	config := map[string]any{
@@ -40,7 +40,7 @@ func (j *trainJob) resolve() map[string]any {
 		"epochs": o.Epochs, "max_steps": o.MaxSteps, "batch_size": o.BatchSize, "accumulate": o.Accumulate, "lr": o.LearningRate,
 		"schedule": o.Schedule, "warmup": *o.Warmup, "weight_decay": o.AdamW.WeightDecay, "clip": o.Clip, "max_length": j.maxLength,
 		"shuffle": !o.FileOrder, "head_init": j.flags.String("head-init"), "seed": o.Seed, "eval_every": o.EvalEvery,
-		"checkpoint_every": o.CheckpointEvery, "keep": o.Keep, "preset": j.flags.String("preset"), "threads": j.flags.Uint("threads"),
+		"checkpoint_every": j.flags.String("checkpoint-every"), "on_checkpoint_error": o.OnCheckpointError, "on_nonfinite": o.NonFinite, "keep": o.Keep, "preset": j.flags.String("preset"), "threads": j.flags.Uint("threads"),
 		"engine": j.flags.String("engine"), "provider": j.flags.String("provider"),
 		"ort_version": j.library.Version, "r3f_ort_version": version,
 	}

@@ -16,15 +16,19 @@ import (
 // texts is a run of input lines, and the error that ended it, if one did.
 type texts struct {
 	texts []tokenize.Text
+	lines []int // numbers of their lines
 	err   error
 }
 
-// maxChunk is the most texts predicted together.
+// maxChunk is the most texts that are worked on together.
 const maxChunk = 256
 
-// readTexts reads JSONL in the background. A chunk ends where no further line is waiting, so that a program that
+// standardInput is how messages name it.
+const standardInput = "standard input"
+
+// readTexts reads the JSONL of r, called name, in the background. A chunk ends where no further line is waiting, so that a program that
 // writes a line and reads the answer is served at once. The channel is closed at the end, or when ctx ends.
-func readTexts(ctx context.Context, r io.Reader) <-chan texts {
+func readTexts(ctx context.Context, r io.Reader, name string, parse func(line []byte) (tokenize.Text, error)) <-chan texts {
 	chunks := make(chan texts)
 	go func() {
 		defer close(chunks)
@@ -33,15 +37,16 @@ func readTexts(ctx context.Context, r io.Reader) <-chan texts {
 		for line := 1; ; line++ {
 			data, err := in.ReadBytes('\n')
 			if len(bytes.TrimSpace(data)) > 0 {
-				text, bad := parseText(data)
+				text, bad := parse(data)
 				if bad != nil {
-					chunk.err = usagef("standard input, line %d: %w; write one object a line, such as {\"text\": \"…\"}", line, bad)
+					chunk.err = usagef("%s, line %d: %w; write one object a line, such as {\"text\": \"…\"}", name, line, bad)
 				} else {
 					chunk.texts = append(chunk.texts, text)
+					chunk.lines = append(chunk.lines, line)
 				}
 			}
 			if err != nil && err != io.EOF && chunk.err == nil {
-				chunk.err = fmt.Errorf("reading standard input: %w", err)
+				chunk.err = fmt.Errorf("reading %s: %w", name, err)
 			}
 			end := err != nil || chunk.err != nil
 			waiting, _ := in.Peek(in.Buffered())

@@ -58,10 +58,8 @@ func isTerminal(w io.Writer) bool {
 
 // run trains on an engine that holds the model.
 func (j *trainJob) run(engine driver.Engine) error {
-	mode := driver.Create
-	if j.flags.Bool("resume") {
-		mode = driver.Resume
-	} else if j.flags.Bool("overwrite") {
+	mode := resumeMode(j.flags)
+	if j.flags.Bool("overwrite") {
 		mode = driver.Overwrite
 	}
 	run, err := driver.OpenRun(j.out, mode, j.resolve())
@@ -77,15 +75,13 @@ func (j *trainJob) run(engine driver.Engine) error {
 		j.progress.step(r)
 		return nil
 	}
+	j.options.OnNote = func(note string) { j.progress.say("%s", note) }
 	j.options.OnEval = func(r driver.EvalRecord) error { j.progress.eval(r); return nil }
 	j.options.OnBest = func(r driver.EvalRecord) error { return j.export(engine, run.Model(), r) }
 	result, err := driver.Train(j.ctx, engine, j.training.all(), j.options)
 	j.progress.done()
 	if err = errors.Join(err, run.Close()); err != nil {
 		return err
-	}
-	for _, s := range result.Skipped {
-		j.progress.say("%s", s)
 	}
 	if err := j.report(result, run.Model()); err != nil {
 		return err

@@ -25,12 +25,24 @@ func tiny(t testing.TB) *graphs.Model {
 func wide(t testing.TB, seed uint64) *graphs.Model {
 	t.Helper()
 	needLibrary(t)
+	m, err := randomBERT(1500, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tables := m.RowTables(); len(tables) != 1 || tables[0] != m.WordEmbedding {
+		t.Fatalf("the row tables are %v", tables)
+	}
+	return m
+}
+
+// randomBERT is a BERT of one layer of 16 channels, for three classes.
+func randomBERT(words int, seed uint64) (*graphs.Model, error) {
 	m, err := graphs.NewModel(&graphs.Config{
-		ModelType: "bert", VocabSize: 1500, HiddenSize: 16, NumLayers: 1, NumHeads: 2, IntermediateSize: 32, MaxPositions: 24,
+		ModelType: "bert", VocabSize: words, HiddenSize: 16, NumLayers: 1, NumHeads: 2, IntermediateSize: 32, MaxPositions: 24,
 		TypeVocabSize: 2, HiddenAct: "gelu", LayerNormEps: 1e-12, InitializerRange: 0.02,
 	}, 3)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	for _, p := range m.Graph.Parameters {
@@ -43,10 +55,7 @@ func wide(t testing.TB, seed uint64) *graphs.Model {
 		}
 		m.Weights = append(m.Weights, w)
 	}
-	if tables := m.RowTables(); len(tables) != 1 || tables[0] != m.WordEmbedding {
-		t.Fatalf("the row tables are %v", tables)
-	}
-	return m
+	return m, nil
 }
 
 // newEngine opens an engine, on one thread where o does not say, for the duration of a test.

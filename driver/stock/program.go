@@ -1,6 +1,8 @@
 package stock
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -70,6 +72,22 @@ func (p *program) close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Fingerprint returns the SHA-256 of those of the variant's ONNX models. It changes with the model's shape,
+// with the passes, and with how they are written.
+func (e *Engine) Fingerprint(v driver.Variant) (string, error) {
+	p, err := e.program(v)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, s := range []*session{p.forward, p.backward} {
+		if s != nil {
+			h.Write(s.sum[:])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // MaskSizes returns the bytes of each dropout site's mask for a batch, in site order.

@@ -1,6 +1,7 @@
 package stock
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -14,8 +15,9 @@ import (
 type session struct {
 	*ort.DynamicAdvancedSession
 	graph           *graphs.Graph
-	inputs, outputs []ort.Value // in the graph's order; parameters follow the inputs
-	seconds         float64     // spent running
+	inputs, outputs []ort.Value       // in the graph's order; parameters follow the inputs
+	seconds         float64           // spent running
+	sum             [sha256.Size]byte // of the ONNX model
 }
 
 // newSession loads a graph. Parameters are inputs, in the graph's order after its own inputs.
@@ -43,7 +45,7 @@ func newSession(g *graphs.Graph, options Options) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading graph %s into ONNX Runtime: %w", g.Name, err)
 	}
-	return &session{DynamicAdvancedSession: s, graph: g, inputs: make([]ort.Value, len(in)), outputs: make([]ort.Value, len(out))}, nil
+	return &session{DynamicAdvancedSession: s, graph: g, inputs: make([]ort.Value, len(in)), outputs: make([]ort.Value, len(out)), sum: sha256.Sum256(data)}, nil
 }
 
 func sessionOptions(o Options) (*ort.SessionOptions, error) {

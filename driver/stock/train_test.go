@@ -80,6 +80,7 @@ func TestResume(t *testing.T) {
 	if _, _, err := fineTune(t, o); !errors.Is(err, errStop) {
 		t.Fatal(err)
 	}
+	o.Run.Close()
 	o.Run, o.Resume = open(driver.Resume), true
 	from := 0
 	o.OnStart = func(p driver.Plan) error { from = p.FirstStep; return nil }

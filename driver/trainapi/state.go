@@ -1,8 +1,11 @@
 package trainapi
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -79,4 +82,18 @@ func (e *Engine) parameter(doing string, kind driver.Kind, name string, n int) (
 		}
 	}
 	return driver.Parameter{}, fmt.Errorf("%s parameter %q: the model has no such parameter", doing, name)
+}
+
+// Fingerprint returns the SHA-256 of the three models, which one variant or another runs.
+func (e *Engine) Fingerprint(driver.Variant) (string, error) {
+	h := sha256.New()
+	for _, name := range []string{artifacts.TrainingModel, artifacts.EvalModel, artifacts.OptimizerModel} {
+		data, err := os.ReadFile(filepath.Join(e.dir, name))
+		if err != nil {
+			return "", fmt.Errorf("%w: %w", artifacts.ErrArtifacts, err)
+		}
+		fmt.Fprintf(h, "%s %d\n", name, len(data))
+		h.Write(data)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -6,13 +6,17 @@ which derive positions from input_ids see the same ids as without noise. Compute
 dropout.safetensors is the plain loss with dropout 0.3 at every site, by masks that both sides can compute: the sites are
 numbered from 0 in the order in which they run, and element i of site s is kept where ((7919*i + 104729*s) % 1009) % 10 >= 3.
 
+buckets.json holds the buckets of the distances 0, 1, 2, ... that DeBERTa makes of position_buckets and max_relative_positions.
+names.json holds, by class, the tensors that the bare encoder and the pretrained models leave in a checkpoint.
+
     python families_reference.py [FAMILY ...]      # writes tiny-FAMILY/ beside this file; all families by default
 """
-import os, sys
+import json, os, sys, tempfile
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining, AutoModelForSequenceClassification
+from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
 
 LABELS, LAMBDA, DROPOUT, BATCH = 3, 0.7, 0.3, 4
 SIZES = dict(vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
@@ -64,6 +68,18 @@ def model_of(family):
     return model
 
 
+def names_of(config):
+    """{class: {tensor: shape}} of the checkpoints that save_pretrained writes."""
+    out = {}
+    for auto in (AutoModel, AutoModelForMaskedLM, AutoModelForPreTraining):
+        if type(config) in auto._model_mapping:
+            model = auto.from_config(config)
+            with tempfile.TemporaryDirectory() as d:
+                model.save_pretrained(d)
+                out[type(model).__name__] = {n: list(t.shape) for n, t in sorted(load_file(f"{d}/model.safetensors").items())}
+    return out
+
+
 def batch_of(config, family, width):
     tokens = FAMILIES[family].get("tokens", 20)
     ids = torch.randint(5, config.vocab_size, (BATCH, tokens))
@@ -90,6 +106,11 @@ def logits_of(model, batch, noise):
     logits = model(**{k: v.repeat(2, 1) for k, v in batch.items()}).logits
     hook.remove()
     return logits
+
+
+def buckets_of(buckets, positions):
+    distances = make_log_bucket_position(torch.arange(positions + 9), buckets, positions)
+    return dict(position_buckets=buckets, max_relative_positions=positions, buckets=distances.long().tolist())
 
 
 class Masks:
@@ -122,6 +143,14 @@ def write(family, out):
     torch.manual_seed(0)
     model = model_of(family)
     model.save_pretrained(out)
+    with open(f"{out}/names.json", "w") as f:
+        json.dump(names_of(model.config), f, separators=(",", ":"))
+        f.write("\n")
+    if family == "deberta-v3":
+        with open(f"{out}/buckets.json", "w") as f:
+            json.dump([buckets_of(*sizes) for sizes in ((8, 26), (9, 26), (2, 20), (32, 512), (256, 512))], f)
+            f.write("\n")
+    torch.manual_seed(1)
     precision = FAMILIES[family].get("precision", torch.float64)
     model = model.to(precision)
     batch, noise, y = batch_of(model.config, family, model.get_input_embeddings().weight.shape[1])

@@ -1,0 +1,139 @@
+package tokenize
+
+import (
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// sentencePiece is what a SentencePiece .model file holds of use here.
+//
+// Source: google/sentencepiece, src/sentencepiece_model.proto (ModelProto).
+type sentencePiece struct {
+	pieces       []piecePart
+	modelType    uint64 // 1 Unigram, 2 BPE, 3 words, 4 characters
+	characterMap []byte // see precompiled; empty for none
+}
+
+// piecePart is a token of a SentencePiece model.
+type piecePart struct {
+	scored
+	kind uint64
+}
+
+// Kinds of pieces that are cut out of a text before the model sees it.
+const (
+	controlPiece     = 3
+	userDefinedPiece = 4
+)
+
+// unigramType is the modelType of Unigram models.
+const unigramType = 1
+
+// parseSentencePiece reads data, the contents of file.
+func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
+	m := &sentencePiece{modelType: unigramType}
+	root := section{file: file}
+	err := eachField(data, func(n protowire.Number, f field) error {
+		switch n {
+		case 1:
+			p, err := parsePiece(f.bytes)
+			if err != nil {
+				return root.at(fmt.Sprintf("pieces[%d]", len(m.pieces)), nil).errorf("%w", err)
+			}
+			m.pieces = append(m.pieces, p)
+		case 2:
+			err := eachField(f.bytes, func(n protowire.Number, f field) error {
+				if n == 3 {
+					m.modelType = f.number
+				}
+				return nil
+			})
+			if err != nil {
+				return root.at("trainer_spec", nil).errorf("%w", err)
+			}
+		case 3:
+			err := eachField(f.bytes, func(n protowire.Number, f field) error {
+				if n == 2 {
+					m.characterMap = f.bytes
+				}
+				return nil
+			})
+			if err != nil {
+				return root.at("normalizer_spec", nil).errorf("%w", err)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, root.errorf("not a SentencePiece model: %w", err)
+	case len(m.pieces) == 0:
+		return nil, root.errorf("not a SentencePiece model: it has no pieces")
+	}
+	return m, nil
+}
+
+func parsePiece(data []byte) (piecePart, error) {
+	p := piecePart{kind: 1}
+	err := eachField(data, func(n protowire.Number, f field) error {
+		switch n {
+		case 1:
+			p.token = string(f.bytes)
+		case 2:
+			p.score = float64(math.Float32frombits(uint32(f.number)))
+		case 3:
+			p.kind = f.number
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return p, err
+	case !utf8.ValidString(p.token):
+		return p, fmt.Errorf("%q is not UTF-8 text", p.token)
+	case math.IsNaN(p.score) || math.IsInf(p.score, 0):
+		return p, fmt.Errorf("%q has score %v", p.token, p.score)
+	}
+	return p, nil
+}
+
+// field is the value of a protobuf field: bytes, or a number of any kind.
+type field struct {
+	bytes  []byte
+	number uint64
+}
+
+// eachField calls f for the fields of a protobuf message in order.
+func eachField(message []byte, f func(protowire.Number, field) error) error {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		var value field
+		switch kind {
+		case protowire.BytesType:
+			value.bytes, n = protowire.ConsumeBytes(message)
+		case protowire.VarintType:
+			value.number, n = protowire.ConsumeVarint(message)
+		case protowire.Fixed32Type:
+			var v uint32
+			v, n = protowire.ConsumeFixed32(message)
+			value.number = uint64(v)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, message)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		message = message[n:]
+		if err := f(number, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
