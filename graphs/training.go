@@ -8,9 +8,9 @@ import (
 // The inputs and outputs of a training graph that a compiled [Program] has not: its loss is in the graph.
 const (
 	LabelsInput  = "labels" // [B]: int64 classes, or float32 targets of a regression
-	LambdaInput  = "lambda" // []: weight of the R3F term
-	ShareInput   = "share"  // []: factor of the loss, the batch's examples over those of the whole update
-	LossOutput   = "loss"   // []
+	LambdaInput  = "lambda" // [1]: weight of the R3F term
+	ShareInput   = "share"  // [1]: factor of the loss, the batch's examples over those of the whole update
+	LossOutput   = "loss"   // [1]
 	LogitsOutput = "logits" // [B, K], of the clean pass
 	NoisedOutput = "noised" // [B, K], of the second pass
 )
@@ -79,19 +79,19 @@ func (t *Training) compileTrain(m *Model, o TrainingOptions) error {
 	if o.R3F {
 		logits.Name = ""
 		logits, noised = b.half(logits, 0), b.half(logits, 1)
-		term := b.Mul(b.Input(LambdaInput, Float32), b.divergence(logits, noised, regression))
+		term := b.Mul(b.factor(LambdaInput), b.divergence(logits, noised, regression))
 		loss = b.Add(b.task(logits, labels, regression), term)
 	} else {
 		loss = b.task(logits, labels, regression)
 	}
-	loss = b.Mul(loss, b.Input(ShareInput, Float32))
+	loss = b.Mul(loss, b.factor(ShareInput))
 	g.Inputs = append(g.Inputs, t.Masks...)
 	grads, err := b.Differentiate(loss, b.Scalar(1), g.Parameters)
 	if err != nil {
 		return err
 	}
 	g.Outputs = nil
-	b.output(LossOutput, loss)
+	b.output(LossOutput, b.vector(loss))
 	b.output(LogitsOutput, logits)
 	if noised != nil {
 		b.output(NoisedOutput, noised)
@@ -114,7 +114,7 @@ func (t *Training) compileEval(m *Model) error {
 	}
 	logits, regression := g.Outputs[0], m.Config.NumLabels == 1
 	g.Outputs = nil
-	b.output(LossOutput, b.task(logits, b.labels(regression), regression))
+	b.output(LossOutput, b.vector(b.task(logits, b.labels(regression), regression)))
 	b.output(LogitsOutput, logits)
 	t.Eval, err = b.trimmed(m, g)
 	return err
@@ -161,6 +161,14 @@ func (b *Builder) labels(regression bool) *Value {
 	}
 	return b.Input(LabelsInput, Int64, Batch)
 }
+
+// factor declares a number. Numbers go in and out as vectors of one element, which every binding can make.
+func (b *Builder) factor(name string) *Value {
+	return b.Reshape(b.Input(name, Float32, Static(1)), Shape{})
+}
+
+// vector is a number as a vector of one element.
+func (b *Builder) vector(x *Value) *Value { return b.Reshape(x, StaticShape(1)) }
 
 // half is the clean (0) or the noised (1) half of doubled logits [2B, K].
 func (b *Builder) half(both *Value, which int) *Value {

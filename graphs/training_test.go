@@ -23,8 +23,8 @@ func trainingFeeds(t *testing.T, dir string, m *graphs.Model, share float64) map
 		}
 		feeds[w.Name] = x
 	}
-	feeds[graphs.LambdaInput] = eval.Tensor{Shape: []int{}, Data: []float64{goldenLambda}}
-	feeds[graphs.ShareInput] = eval.Tensor{Shape: []int{}, Data: []float64{share}}
+	feeds[graphs.LambdaInput] = eval.Tensor{Shape: []int{1}, Data: []float64{goldenLambda}}
+	feeds[graphs.ShareInput] = eval.Tensor{Shape: []int{1}, Data: []float64{share}}
 	return feeds
 }
 
