@@ -89,7 +89,7 @@ func (o TrainingOptions) manifest(m *graphs.Model, t *graphs.Training) artifacts
 		},
 		Outputs: artifacts.Outputs{Loss: graphs.LossOutput, Logits: graphs.LogitsOutput},
 		Model: artifacts.Model{
-			Classes: c.NumLabels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions,
+			Classes: c.NumLabels, HiddenSize: c.EmbeddingSize, VocabSize: c.VocabSize, MaxTokens: c.MaxTokens(),
 			PadID: int64(c.PadTokenID), Dropout: o.Dropout,
 		},
 		Tokenizer: ".", Config: configFile,

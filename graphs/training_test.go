@@ -40,19 +40,15 @@ func compileTraining(t *testing.T, m *graphs.Model, o graphs.TrainingOptions) *g
 // The loss in the graph, the logits and every gradient by name against PyTorch, with and without the R3F term; share
 // scales the loss and the gradients.
 func TestTrainingGoldens(t *testing.T) {
-	for _, labels := range []int{1, 3} {
+	for _, g := range goldenModels(t) {
 		for _, method := range []string{"standard", "r3f"} {
-			for _, share := range []float64{1, 0.25} {
-				t.Run(fmt.Sprintf("%d labels, %s, share %v", labels, method, share), func(t *testing.T) {
-					checkTrainingGolden(t, labels, method, share)
-				})
-			}
+			t.Run(g.name+"/"+method, func(t *testing.T) { checkTrainingGolden(t, g, method, 0.25) })
 		}
 	}
 }
 
-func checkTrainingGolden(t *testing.T, labels int, method string, share float64) {
-	dir := filepath.Join(goldens, fmt.Sprint("tiny-bert-", labels))
+func checkTrainingGolden(t *testing.T, g goldenModel, method string, share float64) {
+	dir, labels := filepath.Join(goldens, g.name), g.labels
 	m, err := graphs.Load(dir, labels, 0)
 	if err != nil {
 		t.Fatal(err)
