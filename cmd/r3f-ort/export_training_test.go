@@ -1,10 +1,15 @@
 package main
 
 import (
+	"maps"
+	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/driver/artifacts"
+	"github.com/r3f-ort/r3f-ort/export"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
 
 func TestExportTraining(t *testing.T) {
@@ -98,5 +103,44 @@ func TestExportTrainingRefuses(t *testing.T) {
 	o := r3f(t, "export", "--format", "ort-training", "--model", model, "--labels", "2", "--out", other, "--overwrite")
 	if o.code == exitDone || string(read(t, other, "thesis.txt")) != "mine" {
 		t.Errorf("exit %d: a stranger's directory was replaced\n%s", o.code, o.stderr)
+	}
+}
+
+// Artifacts of our own train as the stock engine trains the model they are made of, and what they end in is exported
+// like it, weights under their names included.
+func TestExportedArtifactsTrain(t *testing.T) {
+	library := needTraining(t)
+	needLibrary(t)
+	f := newFixture(t)
+	settings := []string{"--method", "r3f", "--eps", "0.01", "--lr", "2e-3", "--weight-decay", "0", "--dropout", "0.1", "--json"}
+	stock := decode[trainReport](t, succeed(t, f.args(settings...)...))
+
+	own := f
+	own.model, own.out = filepath.Join(t.TempDir(), "artifacts"), filepath.Join(t.TempDir(), "run")
+	succeed(t, "export", "--format", "ort-training", "--model", f.model, "--labels", "3", "--dropout", "0.1", "--weight-decay", "0", "--out", own.model)
+	got := decode[trainReport](t, succeed(t, own.training(library, settings...)...))
+	if !maps.Equal(got.Best, stock.Best) || got.Steps != stock.Steps {
+		t.Errorf("%+v, with the stock engine %+v", got, stock)
+	}
+	want := stepLines(t, f.out)
+	for i, s := range stepLines(t, own.out) {
+		if d := math.Abs(s.Loss - want[i].Loss); !(d <= 1e-3) || !(math.Abs(s.Loss-s.GraphLoss) <= 1e-5) {
+			t.Errorf("step %d: loss %v, inside the graph %v, with the stock engine %v", s.Step, s.Loss, s.GraphLoss, want[i].Loss)
+		}
+	}
+	eval := decode[evalReport](t, succeed(t, "eval", "--model", own.out, "--dev", f.dev, "--json"))
+	if !maps.Equal(eval.Metrics, got.Best) {
+		t.Errorf("the exported model scores %v, the best of training %v", eval.Metrics, got.Best)
+	}
+	a, err := safetensors.Parse(read(t, own.out, "model", export.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := safetensors.Parse(read(t, f.out, "model", export.WeightsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(a.Names(), b.Names()) {
+		t.Errorf("weights %v, of the stock engine's run %v", a.Names(), b.Names())
 	}
 }
