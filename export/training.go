@@ -16,7 +16,8 @@ import (
 type TrainingOptions struct {
 	graphs.TrainingOptions
 	// AdamW are the constants of the optimiser model; zero means optim's default. ONNX Runtime's training API knows
-	// one group of parameters, so the weights of biases and of LayerNorm decay like all others.
+	// one group of parameters, so to the model alone biases and LayerNorm weights decay like all others. The manifest
+	// asks the engine to spare them.
 	AdamW          optim.AdamW
 	TokenizerFiles []string // paths to copy
 }
@@ -90,7 +91,7 @@ func (o TrainingOptions) manifest(m *graphs.Model, t *graphs.Training) artifacts
 		Outputs: artifacts.Outputs{Loss: graphs.LossOutput, Logits: graphs.LogitsOutput},
 		Model: artifacts.Model{
 			Classes: c.NumLabels, HiddenSize: c.EmbeddingSize, VocabSize: c.VocabSize, MaxTokens: c.MaxTokens(),
-			PadID: int64(c.PadTokenID), Dropout: o.Dropout,
+			PadID: int64(c.PadTokenID), Dropout: o.Dropout, SpareVectors: true,
 		},
 		Tokenizer: ".", Config: configFile,
 	}

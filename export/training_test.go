@@ -183,7 +183,7 @@ func TestTrainingManifest(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := m.Config
-			want := artifacts.Model{Classes: labels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions, PadID: int64(c.PadTokenID), Dropout: 0.25}
+			want := artifacts.Model{Classes: labels, HiddenSize: c.HiddenSize, VocabSize: c.VocabSize, MaxTokens: c.MaxPositions, PadID: int64(c.PadTokenID), Dropout: 0.25, SpareVectors: true}
 			if !reflect.DeepEqual(got.Model, want) {
 				t.Errorf("model %+v, want %+v", got.Model, want)
 			}

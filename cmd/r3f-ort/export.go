@@ -28,7 +28,7 @@ Runtime and Hugging Face transformers load: the best model the run has seen, or 
 
 With --format ort-training it writes a pretrained model as artifacts of ONNX Runtime's training API instead:
 training_model.onnx with the R3F loss inside, eval_model.onnx, optimizer_model.onnx and checkpoint, with the manifest
-r3f.json. Noise, dropout masks and lambda are inputs of the training graph. The optimiser decays all parameters alike.
+r3f.json. Noise, dropout masks and lambda are inputs of the training graph.
 
 Examples:
    r3f-ort export --run runs/desk --out desk-model

@@ -24,7 +24,7 @@ func trainingExportFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "dropout", DefaultText: "the model's own, mostly 0.1", Usage: "drop probability; masks are fed"},
 		&cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of new weights"},
-		&cli.Float64Flag{Name: "weight-decay", Value: 0.01, Usage: "AdamW's, on all parameters"},
+		&cli.Float64Flag{Name: "weight-decay", Value: 0.01, Usage: "AdamW's, on matrices"},
 	}
 }
 
