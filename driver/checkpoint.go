@@ -91,6 +91,9 @@ func tensorsOf(e Engine) (weights, moments []safetensors.Tensor, err error) {
 			prefix string
 			into   *[]safetensors.Tensor
 		}{{Value, "", &weights}, {FirstMoment, "m.", &moments}, {SecondMoment, "v.", &moments}} {
+			if k.kind != Value && e.Spec().OwnMoments {
+				continue
+			}
 			data, err := Tensor(e, k.kind, p)
 			if err != nil {
 				return nil, nil, err

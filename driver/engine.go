@@ -84,6 +84,9 @@ type Spec struct {
 	Dropout       float64     // drop probability of training variants
 	Parameters    []Parameter // in the engine's order
 	Head          []string    // weight matrices of the head, encoder side first, out_proj last
+
+	OwnMoments   bool // the moments are among a StateKeeper's files, and are neither read nor written one by one
+	EqualBatches bool // every batch of an update counts alike, whatever its size, and their gradients add up to a sum
 }
 
 // Parameter is one trained tensor.

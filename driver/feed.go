@@ -41,7 +41,7 @@ func newFeed(ctx context.Context, e Engine, s *sampler, o *Options, variant Vari
 		defer close(f.ready)
 		for step := first; step < end; step++ {
 			examples := s.at(step)
-			micro, place := microBatches(examples, o.passTokens(variant)), 0
+			micro, place := o.cut(examples, p.spec, variant), 0
 			for i, m := range micro {
 				var sh *share
 				select {

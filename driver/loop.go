@@ -19,7 +19,8 @@ type StepRecord struct {
 	R3F               float64 `json:"r3f"`                     // the regulariser before λ
 	DropoutMasks      Masks   `json:"dropout_masks,omitempty"` // of the two passes; with dropout, independent masks dominate the R3F term
 	LearningRate      float64 `json:"lr"`
-	GradientNorm      float64 `json:"grad_norm"` // before clipping
+	GradientNorm      float64 `json:"grad_norm,omitempty"`  // before clipping; absent where the engine keeps its gradients to itself
+	GraphLoss         float64 `json:"graph_loss,omitempty"` // Loss as a Stepper's graph has it
 	ExamplesPerSecond float64 `json:"examples_per_second"`
 	Seconds           float64 `json:"seconds"`           // of this step
 	Skipped           string  `json:"skipped,omitempty"` // what was not finite, so that the update was left out; loss and norm are then 0
@@ -36,7 +37,7 @@ type EvalRecord struct {
 
 // Profile is where the time of training went, in seconds summed over steps.
 type Profile struct {
-	Forward  float64 `json:"forward"`  // the forward graph
+	Forward  float64 `json:"forward"`  // the forward graph; of a Stepper both
 	Backward float64 `json:"backward"` // the backward graph
 	Engine   float64 `json:"engine"`   // around the graphs: binding tensors, adding gradients; 0 if the engine is no Timer
 	Wait     float64 `json:"wait"`     // for noise and masks drawn in the background
@@ -55,9 +56,12 @@ type loop struct {
 	dlogits   []float32
 	labels    []int
 	targets   []float64
-	whole     int   // examples of the last step
-	skipped   int   // updates left out so far
-	masks     Masks // as steps are recorded
+	whole     int     // examples of the last step
+	skipped   int     // updates left out so far
+	masks     Masks   // as steps are recorded
+	stepper   Stepper // the engine, if it is one
+	variant   Variant
+	inside    float64 // loss of the step in a stepper's graph
 	profile   Profile
 }
 
@@ -102,7 +106,8 @@ func (l *loop) step(ctx context.Context, f *feed) (StepRecord, error) {
 	if err := l.head.restore(); err != nil {
 		return StepRecord{}, err
 	}
-	record := StepRecord{Step: step + 1, Loss: sum.Loss, TaskLoss: sum.Task, R3F: sum.Regulariser, DropoutMasks: l.masks}
+	record := StepRecord{Step: step + 1, Loss: sum.Loss, TaskLoss: sum.Task, R3F: sum.Regulariser, DropoutMasks: l.masks, GraphLoss: l.inside}
+	l.inside = 0
 	if bad == nil {
 		if err := l.head.backward(); err != nil {
 			return StepRecord{}, err
@@ -119,7 +124,7 @@ func (l *loop) step(ctx context.Context, f *feed) (StepRecord, error) {
 		}
 		l.skipped++
 		record.Skipped = bad.what()
-		record.Loss, record.TaskLoss, record.R3F, record.GradientNorm = 0, 0, 0, 0
+		record.Loss, record.TaskLoss, record.R3F, record.GradientNorm, record.GraphLoss = 0, 0, 0, 0, 0
 	}
 	timed(&l.profile.Update, &clock)
 	record.Epoch = float64(step+1) / float64(l.plan.StepsPerEpoch)
@@ -152,16 +157,16 @@ func (l *loop) graphSeconds() float64 {
 
 // share runs one micro-batch forward and backward.
 func (l *loop) share(ctx context.Context, sh *share, clock *time.Time) (loss.Result, error) {
+	if l.stepper != nil {
+		return l.stepWhole(ctx, sh, clock)
+	}
 	before := l.graphSeconds()
 	logits, err := l.engine.Forward(ctx, &sh.Batch)
 	if err != nil {
 		return loss.Result{}, err
 	}
 	l.graph(&l.profile.Forward, before, clock)
-	l.labels, l.targets = l.labels[:0], l.targets[:0]
-	for _, x := range sh.examples {
-		l.labels, l.targets = append(l.labels, x.Label), append(l.targets, x.Target)
-	}
+	l.label(sh)
 	l.dlogits = resize(l.dlogits, len(logits))
 	result, err := l.objective.Evaluate(logits, l.engine.Spec().Classes, l.labels, l.targets, sh.whole, l.dlogits)
 	if err != nil {
@@ -174,6 +179,14 @@ func (l *loop) share(ctx context.Context, sh *share, clock *time.Time) (loss.Res
 	return result, err
 }
 
+// label takes the labels of a micro-batch's examples.
+func (l *loop) label(sh *share) {
+	l.labels, l.targets = l.labels[:0], l.targets[:0]
+	for _, x := range sh.examples {
+		l.labels, l.targets = append(l.labels, x.Label), append(l.targets, x.Target)
+	}
+}
+
 // update clips and applies the gradients, unless something is not finite. Updates that were skipped do not count in the
 // bias correction of the moments, which have not seen them.
 func (l *loop) update(r *StepRecord, examples []*Example) (*DivergedError, error) {
@@ -182,7 +195,7 @@ func (l *loop) update(r *StepRecord, examples []*Example) (*DivergedError, error
 	if !finite(r.Loss) {
 		return &DivergedError{Step: r.Step, Quantity: "the loss", Tensor: "loss", Examples: ids(examples)}, nil
 	}
-	norm, err := l.engine.GradientNorm()
+	norm, err := l.gradientNorm()
 	if err != nil {
 		return nil, err
 	}

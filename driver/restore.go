@@ -96,11 +96,15 @@ func readTensors(dir string, e Engine) error {
 	}
 	defer moments.Close()
 	parameters := e.Spec().Parameters
-	if n, m := len(weights.Names()), len(moments.Names()); n != len(parameters) || m != 2*n {
+	own := e.Spec().OwnMoments
+	if n, m := len(weights.Names()), len(moments.Names()); n != len(parameters) || m != 2*n && !(own && m == 0) {
 		return fmt.Errorf("it holds %d parameters and %d moments; the model has %d parameters", n, m, len(parameters))
 	}
 	for _, p := range parameters {
-		err := errors.Join(readTensor(e, Value, p, weights, p.Name), readTensor(e, FirstMoment, p, moments, "m."+p.Name), readTensor(e, SecondMoment, p, moments, "v."+p.Name))
+		err := readTensor(e, Value, p, weights, p.Name)
+		if !own {
+			err = errors.Join(err, readTensor(e, FirstMoment, p, moments, "m."+p.Name), readTensor(e, SecondMoment, p, moments, "v."+p.Name))
+		}
 		if err != nil {
 			return err
 		}

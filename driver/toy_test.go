@@ -322,7 +322,7 @@ func accuracy(logits []float32, classes int, examples []Example) (map[string]flo
 }
 
 // train runs Train on a toy and fails the test on an error.
-func train(t *testing.T, e *Toy, examples []Example, o Options) *Result {
+func train(t *testing.T, e Engine, examples []Example, o Options) *Result {
 	t.Helper()
 	r, err := Train(t.Context(), e, sequence(examples), o)
 	if err != nil {

@@ -61,7 +61,6 @@ type trainer struct {
 	loop
 	saver
 	sampler *sampler
-	variant Variant
 	state   state // after the last finished step
 	result  *Result
 }
@@ -98,6 +97,9 @@ func (t *trainer) setUp(examples iter.Seq2[Example, error]) error {
 		if spec.Dropout > 0 {
 			t.masks = o.DropoutMasks
 		}
+	}
+	if err := t.setUpStepper(t.variant); err != nil {
+		return err
 	}
 	if t.head, err = newSpectralHead(t.engine, o); err != nil {
 		return err

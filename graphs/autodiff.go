@@ -32,12 +32,16 @@ const rowTable = 1024
 //
 // Source: reverse accumulation, Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3.
 func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradients, error) {
+	return b.differentiate(output, cotangent, wrt, rowTables(b.g.Nodes, wrt))
+}
+
+// differentiate is Differentiate with the tables whose gradients come as rows.
+func (b *Builder) differentiate(output, cotangent *Value, wrt []*Value, byRow map[*Value]bool) (*Gradients, error) {
 	if b.err == nil && !cotangent.Shape.Equal(output.Shape) {
 		return nil, fmt.Errorf("differentiating an output of shape %v: the cotangent has shape %v", output.Shape, cotangent.Shape)
 	}
 	forward := append([]*Node(nil), b.g.Nodes...)
 	active := activeValues(forward, wrt, b.table)
-	byRow := rowTables(forward, wrt)
 	grads := &Gradients{Dense: map[*Value]*Value{}, Rows: map[*Value][]RowGradient{}}
 	d := map[*Value]*Value{output: cotangent}
 	for i := len(forward) - 1; i >= 0; i-- {
@@ -115,7 +119,7 @@ func activeValues(nodes []*Node, wrt []*Value, table map[string]operator) map[*V
 	return active
 }
 
-// RowTables names the parameters whose gradients come as rows.
+// RowTables names the parameters whose gradients come as rows, whatever the options of Compile.
 func (m *Model) RowTables() []string {
 	tables := rowTables(m.Graph.Nodes, m.Graph.Parameters)
 	var out []string

@@ -34,7 +34,7 @@ func gradGather(b *Builder, n *Node, dy *Value) []*Value {
 	if rows := x.Shape[0]; rows.IsStatic() && rows.Coef < rowTable {
 		return []*Value{b.gatherOneHot(x, index, dy), nil}
 	}
-	return []*Value{b.Op("ScatterND", scatterAdd, b.zeros(x.Shape), b.Unsqueeze(index, -1), dy), nil}
+	return []*Value{b.scatterRows(x.Shape, index, dy), nil}
 }
 
 // frontPermutations brings axis of a tensor of the given rank to the front and back again, and place the

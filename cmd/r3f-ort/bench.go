@@ -75,31 +75,23 @@ func bench(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	const classes = 2
-	m, err := graphs.Load(dir, classes, options.Seed)
-	if err != nil {
-		return err
-	}
 	r := benchReport{Method: options.Method, Batch: int(c.Uint("batch-size")), Length: int(c.Uint("length")), Steps: int(c.Uint("steps")), Threads: int(c.Uint("threads"))}
-	if r.Length > m.Config.MaxTokens() {
-		return usagef("--length is %d; the model has positions for %d", r.Length, m.Config.MaxTokens())
-	}
 	if r.Threads == 0 {
 		r.Threads = runtime.NumCPU()
 	}
-	if r.Dropout, err = dropoutOf(c, m.Config); err != nil {
-		return err
-	}
-	engine, err := stock.New(m, stock.Options{Library: c.String("ort-library"), Threads: r.Threads, Dropout: r.Dropout})
+	engine, library, err := benchEngine(c, dir, options.Seed, r.Threads)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	m.Weights = nil // the engine has its own copy
 	debug.FreeOSMemory()
-	r.Library = engine.Library().Version
+	spec := engine.Spec()
+	r.Library, r.Dropout = library, spec.Dropout
+	if r.Length > spec.MaxTokens {
+		return usagef("--length is %d; the model has positions for %d", r.Length, spec.MaxTokens)
+	}
 	options.BatchSize, options.FileOrder = r.Batch, true
-	batch := &dataset{examples: randomExamples(r.Batch, r.Length, m.Config.VocabSize, classes, options.Seed)}
+	batch := &dataset{examples: randomExamples(r.Batch, r.Length, spec.VocabSize, spec.Classes, options.Seed)}
 	var seconds []float64
 	options.OnStep = func(s driver.StepRecord) error {
 		if r.SetupSeconds == 0 {
@@ -130,6 +122,32 @@ func bench(c *cli.Context) (err error) {
 		r.Method, r.Batch, r.Length, r.Dropout, r.Threads, r.Library, r.MedianStepSeconds, r.MinStepSeconds, r.Steps, r.ExamplesPerSecond,
 		r.PeakRSSMB, r.SetupSeconds, p.Forward, p.Backward, p.Engine, p.Wait, p.Loss, p.Update, 100*p.OutsideORT)
 	return err
+}
+
+// benchEngine makes the engine to time, and returns the version of its library.
+func benchEngine(c *cli.Context, dir string, seed uint64, threads int) (driver.Engine, string, error) {
+	if c.String("engine") == trainingAPI {
+		e, err := openArtifacts(c, dir)
+		if err != nil {
+			return nil, "", err
+		}
+		_, version := e.Library()
+		return e, version, nil
+	}
+	const classes = 2
+	m, err := graphs.Load(dir, classes, seed)
+	if err != nil {
+		return nil, "", err
+	}
+	dropout, err := dropoutOf(c, m.Config)
+	if err != nil {
+		return nil, "", err
+	}
+	e, err := stock.New(m, stock.Options{Library: c.String("ort-library"), Threads: threads, Dropout: dropout})
+	if err != nil {
+		return nil, "", err
+	}
+	return e, e.Library().Version, nil
 }
 
 // measure fills in what the timed steps gave.

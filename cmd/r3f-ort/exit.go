@@ -9,8 +9,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/r3f-ort/r3f-ort/driver"
+	"github.com/r3f-ort/r3f-ort/driver/artifacts"
 	"github.com/r3f-ort/r3f-ort/driver/loss"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/driver/trainapi/capi"
 	"github.com/r3f-ort/r3f-ort/graphs"
 	"github.com/r3f-ort/r3f-ort/internal/ortlib"
 	"github.com/r3f-ort/r3f-ort/tasks"
@@ -61,9 +63,9 @@ func exitCode(err error) int {
 		errs []error
 		code int
 	}{
-		{[]error{stock.ErrLibrary, ortlib.ErrNotFound, ortlib.ErrTooOld, errEnvironment}, exitEnvironment},
+		{[]error{stock.ErrLibrary, capi.ErrLibrary, capi.ErrProvider, ortlib.ErrNotFound, ortlib.ErrTooOld, errEnvironment}, exitEnvironment},
 		{[]error{driver.ErrDiverged, loss.ErrNonFinite, tasks.ErrNotFinite}, exitDiverged},
-		{[]error{errUsage, tasks.ErrData, graphs.ErrModel, driver.ErrRun, tokenize.ErrUnsupportedModel}, exitUsage},
+		{[]error{errUsage, tasks.ErrData, graphs.ErrModel, artifacts.ErrArtifacts, driver.ErrLoss, driver.ErrRun, tokenize.ErrUnsupportedModel}, exitUsage},
 	} {
 		for _, e := range class.errs {
 			if errors.Is(err, e) {

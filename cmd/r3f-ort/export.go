@@ -7,46 +7,95 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/driver/trainapi"
 	"github.com/r3f-ort/r3f-ort/export"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/tokenize"
 )
 
 func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "export",
-		Usage: "write a run's model to a directory of its own",
+		Usage: "write a run's model, or training artifacts, to a directory of its own",
 		Description: `Writes model.onnx, model.safetensors, config.json and the tokenizer's files of a run to a directory that any ONNX
 Runtime and Hugging Face transformers load: the best model the run has seen, or that of its newest checkpoint.
 
+With --format ort-training it writes a pretrained model as artifacts of ONNX Runtime's training API instead:
+training_model.onnx with the R3F loss inside, eval_model.onnx, optimizer_model.onnx and checkpoint, with the manifest
+r3f.json. Noise, dropout masks and lambda are inputs of the training graph.
+
 Examples:
    r3f-ort export --run runs/desk --out desk-model
-   r3f-ort export --run runs/desk --checkpoint newest --out desk-model --overwrite`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "run", Usage: "run `DIR`"},
-			&cli.StringFlag{Name: "out", Usage: "`DIR` to write"},
-			&cli.StringFlag{Name: "checkpoint", Value: "best", Usage: "which model: best or newest"},
-			&cli.BoolFlag{Name: "overwrite", Usage: "replace the export in --out"},
-			libraryFlag(), jsonFlag(),
+   r3f-ort export --run runs/desk --checkpoint newest --out desk-model --overwrite
+   r3f-ort export --format ort-training --model bert-base --task rte --out rte-artifacts`,
+		Flags: slices.Concat(
+			[]cli.Flag{
+				&cli.StringFlag{Name: "format", Value: formatONNX, Usage: "what to write: onnx or ort-training"},
+				&cli.StringFlag{Name: "out", Usage: "`DIR` to write"},
+				&cli.BoolFlag{Name: "overwrite", Usage: "replace the export in --out"},
+				libraryFlag(), jsonFlag(),
+			},
+			inCategory("onnx", runExportFlags()...), inCategory("ort-training", trainingExportFlags()...),
+		),
+		Action: func(c *cli.Context) error {
+			if err := choice(c, "format", formatONNX, formatTraining); err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				return usagef("give --out DIR")
+			}
+			if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
+				return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
+			}
+			if c.String("format") == formatTraining {
+				return exportTraining(c, out)
+			}
+			return exportRun(c, out)
 		},
-		Action: exportRun,
 	}
 }
 
-func exportRun(c *cli.Context) error {
-	run, out := c.String("run"), c.String("out")
-	if run == "" || out == "" {
+// The formats of an export.
+const (
+	formatONNX     = "onnx"
+	formatTraining = "ort-training"
+)
+
+// runExportFlags are those of a run's export.
+func runExportFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "run", Usage: "run `DIR`"},
+		&cli.StringFlag{Name: "checkpoint", Value: "best", Usage: "which model: best or newest"},
+	}
+}
+
+// otherFormat refuses flags that the format at hand would ignore.
+func otherFormat(c *cli.Context, flags []cli.Flag, theirs string) error {
+	for _, f := range flags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			return usagef("--%s belongs to --format %s", name, theirs)
+		}
+	}
+	return nil
+}
+
+func exportRun(c *cli.Context, out string) error {
+	if err := otherFormat(c, trainingExportFlags(), formatTraining); err != nil {
+		return err
+	}
+	run := c.String("run")
+	if run == "" {
 		return usagef("give --run RUN and --out DIR")
 	}
 	if err := choice(c, "checkpoint", "best", "newest"); err != nil {
 		return err
-	}
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
-		return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
 	}
 	var err error
 	if c.String("checkpoint") == "newest" {
@@ -79,6 +128,7 @@ func exportBest(run, out string) error {
 
 // runConfig is what exporting a checkpoint needs of RUN/config.json.
 type runConfig struct {
+	Engine    string       `json:"engine"`
 	Task      string       `json:"task"`
 	Labels    []string     `json:"labels"`
 	Model     string       `json:"model"`
@@ -99,6 +149,9 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	if err != nil {
 		return usagef("opening the run: reading %s: %w; --run wants a run directory of r3f-ort train", path, err)
 	}
+	if config.Engine == trainingAPI {
+		return exportArtifacts(c, run, out, config)
+	}
 	m, tok, err := loadModel(config.Model, max(1, len(config.Labels)), config.Seed, "random")
 	if err != nil {
 		return fmt.Errorf("rebuilding the model of %s: %w", run, err)
@@ -108,6 +161,11 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	return config.export(engine, m, tok, run, out)
+}
+
+// export writes the model of the run's newest checkpoint, which engine is to hold.
+func (config runConfig) export(engine driver.Engine, m *graphs.Model, tok *tokenize.Tokenizer, run, out string) error {
 	step, err := driver.Restore(engine, run, driver.Options{Method: config.Method, R4FScope: config.R4FScope})
 	if err != nil {
 		return err
@@ -120,6 +178,9 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 
 // exportEngine writes the model that the engine holds.
 func exportEngine(e driver.Engine, m *graphs.Model, dir string, o export.Options) error {
+	if t, ok := e.(*trainapi.Engine); ok && !namedLike(t, m) {
+		return export.WriteGraph(dir, m.Config, t.ServingModel, o)
+	}
 	weights, err := weightsOf(e)
 	if err != nil {
 		return err

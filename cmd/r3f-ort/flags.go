@@ -59,8 +59,8 @@ func methodFlags() []cli.Flag {
 		&cli.StringFlag{Name: "dropout-masks", Value: "independent", Usage: "masks of the clean and the noised pass: independent or shared"},
 		&cli.StringFlag{Name: "r4f-scope", Value: "head", Usage: "what R4F normalises: head (all its matrices) or out_proj"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of order, noise, dropout and new weights"},
-		&cli.StringFlag{Name: "engine", Value: "stock", Usage: "what computes: stock"},
-		&cli.StringFlag{Name: "provider", Value: "cpu", Usage: "where it computes: cpu"},
+		&cli.StringFlag{Name: "engine", Value: stockEngine, Usage: "what computes: stock, or training-api, on training artifacts as --model"},
+		&cli.StringFlag{Name: "provider", Value: cpu, Usage: "where it computes: cpu, or cuda with a CUDA build of the training API"},
 	)
 }
 

@@ -22,6 +22,7 @@ type trainJob struct {
 	task          tasks.Task
 	modelDir, out string
 	model         *graphs.Model
+	weights       []string // files of modelDir that decide the result
 	tokenizer     *tokenize.Tokenizer
 	maxLength     int
 	dropout       float64
@@ -77,19 +78,16 @@ func (j *trainJob) openModel() error {
 	if j.modelDir, err = modelDir(j.flags.String("model")); err != nil {
 		return err
 	}
-	head := j.flags.String("head-init")
-	if j.model, j.tokenizer, err = loadModel(j.modelDir, j.task.NumLabels(), j.options.Seed, head); err != nil {
+	load := j.loadPretrained
+	if j.flags.String("engine") == trainingAPI {
+		load = j.loadArtifacts
+	}
+	positions, err := load()
+	if err != nil {
 		return err
 	}
-	if note := initialised(j.model, head, j.options.Seed); note != "" {
-		j.progress.say("%s", note)
-	}
-	if j.dropout, err = dropoutOf(j.flags, j.model.Config); err != nil {
-		return err
-	}
-	positions := j.model.Config.MaxTokens()
 	j.maxLength = min(int(j.flags.Uint("max-length")), positions)
-	load := func(split tasks.Split) (*dataset, error) {
+	read := func(split tasks.Split) (*dataset, error) {
 		d, err := loadDataset(j.ctx, j.task, j.flags.String("data"), split, j.tokenizer, j.maxLength)
 		if err == nil {
 			for _, remark := range d.remarks(split, j.maxLength, positions) {
@@ -98,11 +96,11 @@ func (j *trainJob) openModel() error {
 		}
 		return d, err
 	}
-	if j.training, err = load(tasks.Train); err != nil {
+	if j.training, err = read(tasks.Train); err != nil {
 		return err
 	}
 	if j.task.Files.Dev.Path != "" {
-		if j.dev, err = load(tasks.Dev); err != nil {
+		if j.dev, err = read(tasks.Dev); err != nil {
 			return err
 		}
 		j.options.Dev, j.options.Primary = j.dev.examples, j.task.Metrics[0]
@@ -111,4 +109,20 @@ func (j *trainJob) openModel() error {
 		}
 	}
 	return j.hash()
+}
+
+// loadPretrained reads the pretrained model and its tokenizer, and returns the longest sequence it takes.
+func (j *trainJob) loadPretrained() (positions int, err error) {
+	head := j.flags.String("head-init")
+	if j.model, j.tokenizer, err = loadModel(j.modelDir, j.task.NumLabels(), j.options.Seed, head); err != nil {
+		return 0, err
+	}
+	if note := initialised(j.model, head, j.options.Seed); note != "" {
+		j.progress.say("%s", note)
+	}
+	j.weights = []string{"model.safetensors"}
+	if j.dropout, err = dropoutOf(j.flags, j.model.Config); err != nil {
+		return 0, err
+	}
+	return j.model.Config.MaxTokens(), nil
 }

@@ -23,15 +23,14 @@ func methodOptions(c *cli.Context) (driver.Options, error) {
 	if err := positive(c, "eps"); err != nil {
 		return o, err
 	}
-	if err := choice(c, "engine", "stock"); err != nil {
+	if err := choice(c, "engine", stockEngine, trainingAPI); err != nil {
 		return o, err
 	}
-	switch p := c.String("provider"); p {
-	case "cpu":
-	case "cuda":
-		return o, environmentf("provider cuda: the stock engine computes on the processor only; leave --provider away, or give --provider cpu")
-	default:
-		return o, usagef("--provider is %q; choose cpu", p)
+	if err := choice(c, "provider", cpu, cuda); err != nil {
+		return o, err
+	}
+	if c.String("provider") == cuda && c.String("engine") == stockEngine {
+		return o, environmentf("provider cuda: the stock engine computes on the processor only; leave --provider away, or give --engine training-api and a CUDA build of it")
 	}
 	return o, o.Validate()
 }

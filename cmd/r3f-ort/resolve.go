@@ -1,16 +1,21 @@
 package main
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // hash fingerprints the files that decide the result.
 func (j *trainJob) hash() error {
 	files := map[string]string{
-		"model_sha256":     filepath.Join(j.modelDir, "model.safetensors"),
 		"tokenizer_sha256": j.tokenizer.Files()[0],
 		"train_sha256":     j.training.path(),
 	}
 	if j.dev != nil {
 		files["dev_sha256"] = j.dev.path()
+	}
+	for _, name := range j.weights {
+		files[strings.TrimSuffix(name, filepath.Ext(name))+"_sha256"] = filepath.Join(j.modelDir, name)
 	}
 	j.hashes = map[string]string{}
 	for key, path := range files {

@@ -14,6 +14,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/r3f-ort/r3f-ort/driver/stock"
+	"github.com/r3f-ort/r3f-ort/driver/trainapi/capi"
 	"github.com/r3f-ort/r3f-ort/internal/ortlib"
 )
 
@@ -29,7 +30,8 @@ Example:
 		Subcommands: []*cli.Command{{
 			Name:  "info",
 			Usage: "show which library is used",
-			Description: `Loads the library and prints its path, version, execution providers, and the threads it will compute with.
+			Description: `Loads the library and prints its path, version, execution providers, the threads it will compute with, and
+whether there is a library with the training API (make setup-training), on which --engine training-api runs.
 Exits with 3 where there is none, or one that is too old.
 
 Example:
@@ -56,15 +58,59 @@ type libraryReport struct {
 	Minimum   string   `json:"minimum"` // oldest version that works
 	Providers []string `json:"providers"`
 	Threads   int      `json:"threads"`
+
+	Training trainingLibrary `json:"training"`
+}
+
+// trainingLibrary says whether --engine training-api can run.
+type trainingLibrary struct {
+	Available bool     `json:"available"`
+	Path      string   `json:"path,omitempty"`
+	Version   string   `json:"version,omitempty"`
+	Providers []string `json:"providers,omitempty"`
+	Problem   string   `json:"problem,omitempty"` // why it is not available
+}
+
+// findTraining looks for a library with the training API, as the training engine does.
+func findTraining(flag string) trainingLibrary {
+	r := trainingLibrary{}
+	err := func() (err error) {
+		if r.Path, err = ortlib.FindTraining(flag); err != nil {
+			return err
+		}
+		library, err := capi.Open(r.Path)
+		if err != nil {
+			return err
+		}
+		r.Version = library.Version
+		r.Providers, err = library.Providers()
+		return errors.Join(err, library.Close())
+	}()
+	if r.Available = err == nil; !r.Available {
+		r.Problem = err.Error()
+	}
+	return r
+}
+
+// String is the report in a line.
+func (r trainingLibrary) String() string {
+	if !r.Available {
+		return "not available: " + r.Problem
+	}
+	return fmt.Sprintf("%s, version %s, providers %s", r.Path, r.Version, strings.Join(r.Providers, ", "))
 }
 
 func runtimeInfo(c *cli.Context) (err error) {
 	library, err := stock.OpenLibrary(c.String("ort-library"))
 	if err != nil {
+		if t := findTraining(c.String("ort-library")); t.Available {
+			return fmt.Errorf("the stock engine cannot run (the training engine can, on %s): %w", t, err)
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, library.Close()) }()
-	r := libraryReport{Path: library.Path, Version: library.Version, Minimum: ortlib.MinStock.String(), Threads: int(c.Uint("threads"))}
+	r := libraryReport{Path: library.Path, Version: library.Version, Minimum: ortlib.MinStock.String(), Threads: int(c.Uint("threads")),
+		Training: findTraining(c.String("ort-library"))}
 	if r.Threads == 0 {
 		r.Threads = runtime.NumCPU()
 	}
@@ -80,8 +126,8 @@ func runtimeInfo(c *cli.Context) (err error) {
 	if c.Bool("json") {
 		return writeResult(c.App.Writer, r)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "library    %s\nversion    %s (%s or newer is needed)\nproviders  %s\nthreads    %d\n",
-		r.Path, r.Version, r.Minimum, strings.Join(r.Providers, ", "), r.Threads)
+	_, err = fmt.Fprintf(c.App.Writer, "library    %s\nversion    %s (%s or newer is needed)\nproviders  %s\nthreads    %d\ntraining   %s\n",
+		r.Path, r.Version, r.Minimum, strings.Join(r.Providers, ", "), r.Threads, r.Training)
 	return err
 }
 

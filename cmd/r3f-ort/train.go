@@ -10,7 +10,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/r3f-ort/r3f-ort/driver"
-	"github.com/r3f-ort/r3f-ort/driver/stock"
 	"github.com/r3f-ort/r3f-ort/export"
 )
 
@@ -25,7 +24,8 @@ bytes. A --config file holds flags as YAML; a flag or its environment variable o
 Examples:
    r3f-ort train --train train.tsv --dev dev.tsv --out runs/desk
    r3f-ort train --task rte --data glue --method r4f --epochs 10 --lr 1e-5 --seed 7
-   r3f-ort train --out runs/desk --train train.tsv --dev dev.tsv --resume`,
+   r3f-ort train --out runs/desk --train train.tsv --dev dev.tsv --resume
+   r3f-ort train --engine training-api --model artifacts --train train.tsv --dev dev.tsv --out runs/desk`,
 		Flags:  trainFlags(),
 		Action: train,
 	}
@@ -41,11 +41,10 @@ func train(c *cli.Context) error {
 			return err
 		}
 	}
-	engine, err := stock.New(j.model, stock.Options{Library: c.String("ort-library"), Threads: int(c.Uint("threads")), Dropout: j.dropout})
+	engine, err := j.openEngine()
 	if err != nil {
 		return err
 	}
-	j.library = engine.Library()
 	j.model.Weights = nil // the engine has its own copy
 	debug.FreeOSMemory()
 	err = j.run(engine)
@@ -58,7 +57,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // run trains on an engine that holds the model.
-func (j *trainJob) run(engine *stock.Engine) error {
+func (j *trainJob) run(engine driver.Engine) error {
 	mode := resumeMode(j.flags)
 	if j.flags.Bool("overwrite") {
 		mode = driver.Overwrite

@@ -71,6 +71,9 @@ type Model struct {
 	MaxTokens  int     `json:"max_tokens"`        // longest sequence the position embeddings allow
 	PadID      int64   `json:"pad_id"`            // input id that fills up short examples
 	Dropout    float64 `json:"dropout,omitempty"` // drop probability, of Masks or of the training graph's own Dropout nodes
+	// SpareVectors exempts biases and LayerNorm weights, parameters of one dimension, from the optimiser's weight decay.
+	// The optimiser model cannot: the training API knows one group of parameters.
+	SpareVectors bool `json:"spare_vectors,omitempty"`
 }
 
 // ReadManifest reads and checks DIR/r3f.json.
@@ -134,9 +137,9 @@ func (m *Manifest) validate() error {
 	if !(m.Model.Dropout >= 0 && m.Model.Dropout < 1) {
 		return fmt.Errorf("model.dropout is %v; give a probability of at least 0 and below 1", m.Model.Dropout)
 	}
-	for name, path := range map[string]string{"tokenizer": m.Tokenizer, "config": m.Config} {
-		if path != "" && !filepath.IsLocal(path) {
-			return fmt.Errorf("%s is %q; give a path inside the directory of the artifacts", name, path)
+	for _, c := range []struct{ name, path string }{{"tokenizer", m.Tokenizer}, {"config", m.Config}} {
+		if c.path != "" && !filepath.IsLocal(c.path) {
+			return fmt.Errorf("%s is %q; give a path inside the directory of the artifacts", c.name, c.path)
 		}
 	}
 	return nil

@@ -281,7 +281,7 @@ func TestSessionsDoNotLeak(t *testing.T) {
 	}
 	grown := resident() - warm
 	t.Logf("%d sessions: %.1f MB after a third, %+.2f MB after all", sessions, warm, grown)
-	if limit := math.Max(4, 0.004*float64(sessions)); grown > limit {
+	if limit := math.Max(4, 0.015*float64(sessions)); grown > limit {
 		t.Errorf("%d sessions grew by %.1f MB after the first third", sessions, grown)
 	}
 }
