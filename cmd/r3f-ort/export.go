@@ -77,10 +77,12 @@ func runExportFlags() []cli.Flag {
 	}
 }
 
-// otherFormat refuses flags that the format at hand would ignore.
+// otherFormat refuses flags that the format at hand would ignore, but for those from the environment, which is for every
+// verb.
 func otherFormat(c *cli.Context, flags []cli.Flag, theirs string) error {
 	for _, f := range flags {
-		if name := f.Names()[0]; c.IsSet(name) {
+		name := f.Names()[0]
+		if _, environment := os.LookupEnv(envName(name)); c.IsSet(name) && !environment {
 			return usagef("--%s belongs to --format %s", name, theirs)
 		}
 	}
