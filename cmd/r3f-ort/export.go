@@ -16,6 +16,7 @@ import (
 	"github.com/r3f-ort/r3f-ort/driver/trainapi"
 	"github.com/r3f-ort/r3f-ort/export"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 	"github.com/r3f-ort/r3f-ort/tokenize"
 )
 
@@ -142,7 +143,7 @@ type runConfig struct {
 func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	path := filepath.Join(run, "config.json")
 	var config runConfig
-	data, err := os.ReadFile(path)
+	data, err := confine.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, &config)
 	}

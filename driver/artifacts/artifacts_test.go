@@ -238,3 +238,52 @@ func FuzzParseManifest(f *testing.F) {
 		}
 	})
 }
+
+// A graph that cannot serve is refused: its logits are those of two passes, or depend on what only training feeds.
+func TestServingRefusals(t *testing.T) {
+	both := official()
+	both.Outputs.NoisedLogits = ""
+	if _, err := both.ServingModel(nil); !errors.Is(err, ErrArtifacts) || !strings.Contains(err.Error(), "two passes") {
+		t.Errorf("doubled logits: %v", err)
+	}
+	graph := appendBytes(nil, 11, valueProto("labels", 7, "B"))
+	graph = appendBytes(graph, 12, valueProto("logits", 1, "B", int64(3)))
+	if _, err := official().ServingModel(appendBytes(nil, 7, graph)); !errors.Is(err, ErrArtifacts) || !strings.Contains(err.Error(), "labels int64 [B]") {
+		t.Errorf("logits of the labels: %v", err)
+	}
+	if _, err := official().ServingModel([]byte("nonsense")); !errors.Is(err, ErrArtifacts) {
+		t.Errorf("no model: %v", err)
+	}
+}
+
+// Inputs of other names and types become those that serve; noise and lambda become constants.
+func TestServingInputs(t *testing.T) {
+	m := official()
+	m.Inputs.InputIDs = "ids"
+	graph := appendBytes(nil, 1, appendBytes(appendBytes(appendBytes(nil, 1, []byte("ids")), 1, []byte("attention_mask")), 2, []byte("logits")))
+	for _, in := range [][]byte{valueProto("ids", 7, "b", "t"), valueProto("attention_mask", 1, "b", "t"), valueProto("noise", 1, "b", "t", int64(32)), valueProto("lambda", 1)} {
+		graph = appendBytes(graph, 11, in)
+	}
+	graph = appendBytes(graph, 12, valueProto("logits", 1, "b", "k"))
+	data, err := m.ServingModel(appendBytes(nil, 7, graph))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := parseSignature(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inputs []string
+	for _, in := range s.Inputs {
+		inputs = append(inputs, in.String())
+	}
+	if want := []string{"input_ids int64 [B, T]", "attention_mask int64 [B, T]"}; !slices.Equal(inputs, want) {
+		t.Errorf("inputs %q, want %q", inputs, want)
+	}
+	if len(s.Outputs) != 1 || s.Outputs[0].String() != "logits float32 [B, 3]" {
+		t.Errorf("outputs %v", s.Outputs)
+	}
+	if len(s.Nodes) != 2 || s.Nodes[0].OpType != "Cast" || s.Nodes[0].Inputs[0] != "attention_mask" || !slices.Equal(s.Nodes[1].Inputs, []string{"input_ids", s.Nodes[0].Outputs[0]}) {
+		t.Errorf("nodes %+v", s.Nodes)
+	}
+}
