@@ -106,9 +106,9 @@ func checkDeBERTa(c *Config) error {
 	case k.ConvKernelSize > 0 && k.ConvGroups != 1:
 		return fmt.Errorf("conv_groups is %d; only 1 is supported", k.ConvGroups)
 	}
-	for key, act := range map[string]string{"conv_act": k.ConvAct, "pooler_hidden_act": k.PoolerHiddenAct} {
-		if activations[act] == nil {
-			return fmt.Errorf("%s %q is not supported", key, act)
+	for _, act := range []struct{ key, name string }{{"conv_act", k.ConvAct}, {"pooler_hidden_act", k.PoolerHiddenAct}} {
+		if activations[act.name] == nil {
+			return fmt.Errorf("%s %q is not supported", act.key, act.name)
 		}
 	}
 	return nil
@@ -118,7 +118,8 @@ func checkDeBERTa(c *Config) error {
 // Hugging Face's DebertaV2ForSequenceClassification.
 //
 //	x⁰ = drop(LN((word[ids] + position[0:T] + type[types])·Wₑᵀ)), of which only the first must be there
-//	R  = LN(relative embeddings), d(i, j) = clamp(δ(i − j) + S, 0, 2S − 1), δ as in distanceBucket
+//	R  = LN(relative embeddings), where norm_rel_ebd asks for it, else the embeddings themselves
+//	d(i, j) = clamp(δ(i − j) + N, 0, 2N − 1), δ as in distanceBucket, N buckets (or distances) in each direction
 //	A  = s·(q·kᵀ + c2p + p2c), s = 1/√(D·(1 + number of the two terms)), for each head
 //	     c2p[i, j] = qᵢ·Kr[d(i, j)],  Kr = drop(R)·Wkᵀ + bk,  the content of the query against the place of the key
 //	     p2c[i, j] = kⱼ·Qr[d(i, j)],  Qr = drop(R)·Wqᵀ + bq,  the place of the query against the content of the key
@@ -129,7 +130,7 @@ func checkDeBERTa(c *Config) error {
 // The projections of R are those of the content with share_att_key, else the layer's own. A layer projects only the
 // 2T rows of R that its batch can need, and RelativeShift brings products by distance to the keys.
 //
-// Shapes: ids, mask, types [B, T] int64; x [B, T, C]; R [2S, C]; q, k, v [B, H, T, D], D = C/H; A [B, H, T, T];
+// Shapes: ids, mask, types [B, T] int64; x [B, T, C]; R [2N, C]; q, k, v [B, H, T, D], D = C/H; A [B, H, T, T];
 // logits [B, K].
 // Source: He et al. 2020, DeBERTa, arXiv 2006.03654, equations 2 to 4; He et al. 2021, DeBERTaV3, arXiv 2111.09543;
 // transformers, modeling_deberta_v2.py.
@@ -160,6 +161,7 @@ func buildDeBERTa(f blocks) *Value {
 	x = f.dropout(x)
 	d := disentangled{blocks: f, own: own, bias: f.attentionBias(mask)}
 	if own.RelativeAttention {
+		d.toKeys, d.toQueries = d.distances(-1), d.distances(1)
 		d.table = f.Parameter("deberta.encoder.rel_embeddings.weight", 2*own.span(), f.c.HiddenSize)
 		if slices.Contains(own.NormRelEbd, "layer_norm") {
 			d.table = f.layerNorm(d.table, "deberta.encoder.LayerNorm")
@@ -188,9 +190,10 @@ func buildDeBERTa(f blocks) *Value {
 // disentangled is self-attention by content and by relative position.
 type disentangled struct {
 	blocks
-	own   debertaKeys
-	bias  *Value // [B, 1, 1, T]
-	table *Value // relative embeddings R [2S, C], nil where there are none
+	own               debertaKeys
+	bias              *Value // [B, 1, 1, T]
+	table             *Value // relative embeddings R [2N, C], nil where there are none
+	toKeys, toQueries *Value // rows of the table for the distances from a query to the keys and from a key to the queries, [2T]
 }
 
 // attention is one layer's, without its output projection, x [B, T, C] → [B, T, C].
@@ -205,27 +208,35 @@ func (d disentangled) attention(x *Value, layer string) *Value {
 	scale := 1 / math.Sqrt(float64(d.c.HiddenSize/d.c.NumHeads*terms))
 	scores := d.Scale(d.MatMul(q, d.swapLast(k)), scale)
 	if d.table != nil {
-		names := [2]string{layer + "pos_key_proj", layer + "pos_query_proj"}
+		keys, queries := layer+"pos_key_proj", layer+"pos_query_proj"
 		if d.own.ShareAttKey {
-			names = [2]string{layer + "key_proj", layer + "query_proj"}
+			keys, queries = layer+"key_proj", layer+"query_proj"
 		}
 		table := d.dropout(d.table)
-		shifted := func(content *Value, direction int, name string) *Value {
-			return d.Op("RelativeShift", nil, d.Scale(d.MatMul(content, d.swapLast(d.distances(table, direction, name))), scale))
+		shifted := func(content, rows *Value, name string) *Value {
+			return d.Op("RelativeShift", nil, d.Scale(d.MatMul(content, d.swapLast(d.byDistance(table, rows, name))), scale))
 		}
-		if d.own.has("c2p") { // key c − (T − 1) tokens after the query: distance i − j = −(c − (T − 1))
-			scores = d.Add(scores, shifted(q, -1, names[0]))
+		if d.own.has("c2p") {
+			scores = d.Add(scores, shifted(q, d.toKeys, keys))
 		}
-		if d.own.has("p2c") { // rows are keys here, columns queries: distance i − j = c − (T − 1)
-			scores = d.Add(scores, d.Transpose(shifted(k, 1, names[1]), 0, 1, 3, 2))
+		if d.own.has("p2c") { // a row for each key
+			scores = d.Add(scores, d.Transpose(shifted(k, d.toQueries, queries), 0, 1, 3, 2))
 		}
 	}
 	return d.mergeHeads(d.weighted(d.Add(scores, d.bias), v))
 }
 
-// distances projects the rows of the relative embeddings that belong to the 2T distances direction·(c − (T − 1)),
-// c = 0 … 2T − 1, [H, 2T, D].
-func (d disentangled) distances(table *Value, direction int, name string) *Value {
+// byDistance projects rows of the relative embeddings, [2T] → [H, 2T, D].
+func (d disentangled) byDistance(table, rows *Value, name string) *Value {
+	y := d.linear(d.Op("Gather", nil, table, rows), name, d.c.HiddenSize)
+	heads := Shape{y.Shape[0], Static(d.c.NumHeads), Static(d.c.HiddenSize / d.c.NumHeads)}
+	return d.Transpose(d.Reshape(y, heads), 1, 0, 2)
+}
+
+// distances lists the rows of the relative embeddings for the columns c = 0 … 2T − 1 that RelativeShift reads. Column c
+// belongs to tokens that stand c − (T − 1) after the row's, and the distance i − j from key to query is that for rows
+// of keys (direction 1) and its negative for rows of queries (direction −1).
+func (d disentangled) distances(direction int) *Value {
 	longest, span := d.c.MaxPositions, d.own.span()
 	rows := make([]float64, 2*longest)
 	for c := range rows {
@@ -233,11 +244,8 @@ func (d disentangled) distances(table *Value, direction int, name string) *Value
 		rows[c] = float64(min(max(bucket+span, 0), 2*span-1))
 	}
 	middle, reach := d.Ints(int64(longest)), d.dim(Tokens)
-	index := d.Op("Slice", Attrs{"to": Shape{Static(2).Mul(Tokens)}}, d.Const(Int64, []int{len(rows)}, rows...),
+	return d.Op("Slice", Attrs{"to": Shape{Static(2).Mul(Tokens)}}, d.Const(Int64, []int{len(rows)}, rows...),
 		d.Sub(middle, reach), d.Add(middle, reach), d.Ints(0))
-	y := d.linear(d.Op("Gather", nil, table, index), name, d.c.HiddenSize)
-	heads := Shape{Static(2).Mul(Tokens), Static(d.c.NumHeads), Static(d.c.HiddenSize / d.c.NumHeads)}
-	return d.Transpose(d.Reshape(y, heads), 1, 0, 2)
 }
 
 // distanceBucket is δ: the distance itself without buckets, or below half of them, M; beyond that

@@ -133,6 +133,7 @@ func TestPositionConfigErrors(t *testing.T) {
 		{"modernbert", "layer_types", kinds("full_attention"), nil},
 		{"modernbert", "local_attention", 0, []string{"local_attention is 0"}},
 		{"modernbert", "num_attention_heads", 16, []string{"num_attention_heads is 1;", "even"}},
+		{"modernbert", "hidden_size", 2048, []string{"num_attention_heads is 1024;", "512"}},
 		{"modernbert", "rope_parameters", rope("yarn", 10), []string{"rope_parameters.full_attention.rope_type", `"yarn"`, "default"}},
 		{"modernbert", "rope_parameters", rope("default", -1), []string{"rope_theta of full_attention is -1"}},
 		{"modernbert", "rope_parameters", "long", []string{"rope_parameters"}},

@@ -108,8 +108,8 @@ func (k modernbertKeys) validate(c *Config) error {
 		return fmt.Errorf("rope_scaling is not supported")
 	case k.LocalAttention < 1:
 		return fmt.Errorf("local_attention is %d; a positive width is needed", k.LocalAttention)
-	case c.HiddenSize/c.NumHeads%2 != 0:
-		return fmt.Errorf("hidden_size/num_attention_heads is %d; rotary positions need an even number", c.HiddenSize/c.NumHeads)
+	case c.HiddenSize/c.NumHeads%2 != 0 || c.HiddenSize/c.NumHeads > 512:
+		return fmt.Errorf("hidden_size/num_attention_heads is %d; rotary positions need an even number up to 512", c.HiddenSize/c.NumHeads)
 	case k.Pooling != "cls" && k.Pooling != "mean":
 		return fmt.Errorf("classifier_pooling %q is not supported; supported: cls, mean", k.Pooling)
 	case activations[k.ClassifierAct] == nil:
