@@ -3,6 +3,7 @@ package tokenize
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
@@ -117,13 +118,7 @@ func (p *precompiled) appendNormalized(dst, text []byte) ([]byte, error) {
 		cluster := text[:size]
 		if next, _ := utf8.DecodeRune(text[size:]); r == '\r' || !standsAlone(r) || len(text) > size && !standsAlone(next) {
 			cluster, _, _, _ = uniseg.FirstGraphemeCluster(text, -1)
-			for end := len(cluster); end < len(text); cluster = text[:end] {
-				next, size := utf8.DecodeRune(text[end:])
-				if !extends(next) {
-					break
-				}
-				end += size
-			}
+			cluster = text[:extended(text, len(cluster))]
 		}
 		text = text[len(cluster):]
 		if len(cluster) == 1 {
@@ -143,6 +138,20 @@ func (p *precompiled) appendNormalized(dst, text []byte) ([]byte, error) {
 		}
 	}
 	return dst, nil
+}
+
+// extended returns the end of the cluster that ends at end for the library, which
+// does not know the characters that extend one since Unicode 16.
+func extended(text []byte, end int) int {
+	for more := false; end < len(text); {
+		r, size := utf8.DecodeRune(text[end:])
+		if !extends(r) && !(more && unicode.Is(unicode.M, r)) {
+			break
+		}
+		more = true
+		end += size
+	}
+	return end
 }
 
 // appendTo appends the replacement, or the text where there is none.

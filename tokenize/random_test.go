@@ -2,9 +2,11 @@ package tokenize
 
 import (
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,10 +59,7 @@ func TestRandomTexts(t *testing.T) {
 			toks[name] = tok
 		}
 	}
-	var names []string
-	for name := range toks {
-		names = append(names, name)
-	}
+	names := slices.Sorted(maps.Keys(toks))
 	for i := range *randomTexts {
 		name := names[i%len(names)]
 		text := randomText(draw)
