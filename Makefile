@@ -9,7 +9,7 @@ TIMEOUT  := 15m
 # Packages that need no cgo: all but the engines and the program.
 PURE = $$(go list ./... | grep -vE '/(cmd|driver/stock|driver/trainapi)(/|$$)')
 
-.PHONY: help setup setup-training build test unit race lint demo bench fuzz clean
+.PHONY: help setup setup-training build test unit race lint demo bench fuzz fault clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup ## our step and epoch against PyTorch, in alternation
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+fault: setup ## crashes, damages, full disks and leaks in their long form (make test runs a short one)
+	go test -count=1 -timeout 90m -v -run '^TestFault' ./driver ./driver/stock -long
 
 clean: ## remove bin/; .r3f/ (downloads) and runs/ stay
 	rm -rf bin

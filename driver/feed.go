@@ -113,11 +113,18 @@ func (p *preparer) prepare(sh *share) error {
 	if len(sh.Masks) != len(sizes) {
 		sh.Masks = make([][]uint8, len(sizes))
 	}
+	shared := p.variant == Doubled && o.DropoutMasks == Shared
+	var larger []int // sizes for one example more: those of a table that both passes read stay the same
+	if shared {
+		if larger, err = p.sizes(p.variant, sh.Size+1, sh.Tokens); err != nil {
+			return err
+		}
+	}
 	for i, n := range sizes {
 		mask := resize(sh.Masks[i], n)
 		sh.Masks[i] = mask
 		p.stream.Reset(o.Seed, step, fmt.Sprintf("dropout.%d.%d", i, sh.micro))
-		if p.variant == Doubled && o.DropoutMasks == Shared {
+		if shared && larger[i] > n {
 			half := mask[:n/2]
 			p.stream.Mask(half, p.spec.Dropout)
 			copy(mask[n/2:], half)

@@ -131,6 +131,24 @@ func TestMasks(t *testing.T) {
 	}
 }
 
+// tabled has a third site, on a table that both passes read: its mask does not grow with the examples.
+type tabled struct{ *Toy }
+
+func (e tabled) MaskSizes(v Variant, size, tokens int) ([]int, error) {
+	sizes, err := e.Toy.MaskSizes(v, size, tokens)
+	return append(sizes, 64), err
+}
+
+func TestSharedMasksOfATable(t *testing.T) {
+	for _, d := range draw(t, tabled{NewToy(3, 0.3)}, Options{BatchSize: 1, DropoutMasks: Shared}, Doubled, 0, 20) {
+		for site, m := range d.masks {
+			if bytes.Equal(m[:len(m)/2], m[len(m)/2:]) != (site < 2) {
+				t.Errorf("step %d: halves of site %d of 3 are equal: %v", d.step, site, site == 2)
+			}
+		}
+	}
+}
+
 // What a step draws is a function of seed and step: a resumed run draws what the uninterrupted one did.
 func TestDrawsDoNotDependOnTheFirstStep(t *testing.T) {
 	o := Options{BatchSize: 16, MicroTokens: 160, Seed: 4}

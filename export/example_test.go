@@ -48,3 +48,36 @@ func Example() {
 	// model.onnx
 	// model.safetensors
 }
+
+// WriteTraining writes a pretrained model as artifacts of ONNX Runtime's training API.
+func ExampleWriteTraining() {
+	dir, err := os.MkdirTemp("", "export")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	m, err := graphs.Load("../testdata/golden/tiny-bert-3", 3, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	out := filepath.Join(dir, "artifacts")
+	err = export.WriteTraining(out, m, m.Weights, export.TrainingOptions{TrainingOptions: graphs.TrainingOptions{R3F: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	files, err := os.ReadDir(out)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range files {
+		fmt.Println(f.Name())
+	}
+	// Output:
+	// checkpoint
+	// config.json
+	// eval_model.onnx
+	// optimizer_model.onnx
+	// r3f.json
+	// training_model.onnx
+}

@@ -40,7 +40,7 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 	if k := max(1, len(o.Labels)); k != m.Config.NumLabels || k == 1 && o.Labels != nil {
 		return fmt.Errorf("exporting to %s: %d labels for a model of %d outputs; give one label an output, and none for regression", dir, len(o.Labels), m.Config.NumLabels)
 	}
-	err := replace(dir, func(temporary string) error {
+	err := replace(dir, ModelFile, func(temporary string) error {
 		graph, err := m.Prepare(graphs.Options{}, nil)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func Copy(dst, src string) error {
 	if _, err := Read(src); err != nil {
 		return err
 	}
-	err := replace(dst, func(temporary string) error {
+	err := replace(dst, ModelFile, func(temporary string) error {
 		entries, err := os.ReadDir(src)
 		if err != nil {
 			return err

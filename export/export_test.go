@@ -92,13 +92,15 @@ func TestConfigIsTheBaseModelsWithLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]any
-	if err := json.Unmarshal(data, &got); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber() // a number is written as it was
+	if err := d.Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	changed := map[string]any{"num_labels": 3.0, "problem_type": "single_label_classification"}
+	changed := map[string]any{"num_labels": json.Number("3"), "problem_type": "single_label_classification"}
 	id2label, label2id := map[string]any{}, map[string]any{}
 	for i, l := range classification.Labels {
-		id2label[fmt.Sprint(i)], label2id[l] = l, float64(i)
+		id2label[fmt.Sprint(i)], label2id[l] = l, json.Number(fmt.Sprint(i))
 	}
 	changed["id2label"], changed["label2id"], changed["architectures"] = id2label, label2id, []any{"BertForSequenceClassification"}
 	want := m.Config.Fields()

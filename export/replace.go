@@ -48,11 +48,11 @@ func writeAll(dir string, files []file) error {
 }
 
 // replace lets fill build a directory under a temporary name beside dir and puts it in dir's place. The old one, which
-// must be empty or an export, is removed afterwards. On an error dir is as it was before and the temporary directory
-// is gone.
-func replace(dir string, fill func(temporary string) error) error {
+// must be empty or hold the file mark, is removed afterwards. On an error dir is as it was before and the temporary
+// directory is gone.
+func replace(dir, mark string, fill func(temporary string) error) error {
 	dir = filepath.Clean(dir)
-	if err := replaceable(dir); err != nil {
+	if err := replaceable(dir, mark); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
@@ -61,8 +61,8 @@ func replace(dir string, fill func(temporary string) error) error {
 	return durable.ReplaceDir(durable.OS{}, dir, fill)
 }
 
-// replaceable fails where replacing dir would destroy what is not an export.
-func replaceable(dir string) error {
+// replaceable fails where replacing dir would destroy what is not an export with the file mark.
+func replaceable(dir, mark string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -71,12 +71,12 @@ func replaceable(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == ModelFile {
+		if e.Name() == mark {
 			return nil
 		}
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("it holds files and no %s: it is no export, so it is not replaced; choose another directory", ModelFile)
+		return fmt.Errorf("it holds files and no %s: it is no such export, so it is not replaced; choose another directory", mark)
 	}
 	return nil
 }

@@ -32,27 +32,16 @@ const rowTable = 1024
 //
 // Source: reverse accumulation, Griewank and Walther, Evaluating Derivatives, 2nd ed., chapter 3.
 func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradients, error) {
+	return b.differentiate(output, cotangent, wrt, rowTables(b.g.Nodes, wrt))
+}
+
+// differentiate is Differentiate with the tables whose gradients come as rows.
+func (b *Builder) differentiate(output, cotangent *Value, wrt []*Value, byRow map[*Value]bool) (*Gradients, error) {
 	if b.err == nil && !cotangent.Shape.Equal(output.Shape) {
 		return nil, fmt.Errorf("differentiating an output of shape %v: the cotangent has shape %v", output.Shape, cotangent.Shape)
 	}
 	forward := append([]*Node(nil), b.g.Nodes...)
-	active := map[*Value]bool{}
-	for _, v := range wrt {
-		active[v] = true
-	}
-	for _, n := range forward {
-		if b.table[n.Op].constant != "" {
-			continue
-		}
-		for _, x := range n.Inputs {
-			if active[x] {
-				for _, y := range n.Outputs {
-					active[y] = true
-				}
-			}
-		}
-	}
-	byRow := rowTables(forward, wrt)
+	active := activeValues(forward, wrt, b.table)
 	grads := &Gradients{Dense: map[*Value]*Value{}, Rows: map[*Value][]RowGradient{}}
 	d := map[*Value]*Value{output: cotangent}
 	for i := len(forward) - 1; i >= 0; i-- {
@@ -109,7 +98,28 @@ func (b *Builder) Differentiate(output, cotangent *Value, wrt []*Value) (*Gradie
 	return grads, b.err
 }
 
-// RowTables names the parameters whose gradients come as rows.
+// activeValues are the floats that depend on one of wrt in a way that gradients can follow.
+func activeValues(nodes []*Node, wrt []*Value, table map[string]operator) map[*Value]bool {
+	active := map[*Value]bool{}
+	for _, v := range wrt {
+		active[v] = true
+	}
+	for _, n := range nodes {
+		if table[n.Op].constant != "" {
+			continue
+		}
+		for _, x := range n.Inputs {
+			if active[x] {
+				for _, y := range n.Outputs {
+					active[y] = y.DType == Float32
+				}
+			}
+		}
+	}
+	return active
+}
+
+// RowTables names the parameters whose gradients come as rows, whatever the options of Compile.
 func (m *Model) RowTables() []string {
 	tables := rowTables(m.Graph.Nodes, m.Graph.Parameters)
 	var out []string

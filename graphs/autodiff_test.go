@@ -164,8 +164,8 @@ func TestGatherGradientForms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(grads.Dense) != c.dense || len(grads.Rows[table]) != c.lists || count(g, "ScatterND") != c.scatters {
-				t.Errorf("%d dense, %d row lists, %d scatters; want %+v", len(grads.Dense), len(grads.Rows[table]), count(g, "ScatterND"), c)
+			if len(grads.Dense) != c.dense || len(grads.Rows[table]) != c.lists || count(g, "ScatterElements") != c.scatters {
+				t.Errorf("%d dense, %d row lists, %d scatters; want %+v", len(grads.Dense), len(grads.Rows[table]), count(g, "ScatterElements"), c)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package graphs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,10 +171,13 @@ func (c *Config) MaxTokens() int {
 // Architecture is the class of the model with its head in Hugging Face's transformers.
 func (c *Config) Architecture() string { return families[c.ModelType].architecture }
 
-// Fields returns a copy of everything config.json held, for writing it back with changes.
+// Fields returns a copy of everything config.json held, for writing it back with changes. Numbers are json.Number, as
+// they were written: transformers takes 2.0 for a float and refuses 2.
 func (c *Config) Fields() map[string]any {
 	out := map[string]any{}
-	if err := json.Unmarshal(c.data, &out); err != nil {
+	d := json.NewDecoder(bytes.NewReader(c.data))
+	d.UseNumber()
+	if err := d.Decode(&out); err != nil {
 		return map[string]any{} // a configuration that no file was read for
 	}
 	return out

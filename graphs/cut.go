@@ -1,6 +1,10 @@
 package graphs
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Program is a model ready to train: two graphs that share saved activations. The driver runs Forward, turns
 // the logits into dlogits, and runs Backward.
@@ -48,7 +52,10 @@ func (m *Model) Compile(o Options, noiseGradient bool) (*Program, error) {
 		}
 		wrt = append(wrt, noise)
 	}
-	grads, err := b.Differentiate(logits, dlogits, wrt)
+	byRow := rowTables(joint.Nodes, wrt)
+	promised := m.RowTables() // without its dropout a table may be left with lookups alone
+	maps.DeleteFunc(byRow, func(v *Value, _ bool) bool { return !slices.Contains(promised, v.Name) })
+	grads, err := b.differentiate(logits, dlogits, wrt, byRow)
 	if err != nil {
 		return nil, fmt.Errorf("differentiating %s: %w", m.Graph.Name, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
@@ -179,5 +180,21 @@ func TestFreshNormWeights(t *testing.T) {
 	}
 	if seen != 2 || len(m.Initialised) != 4 {
 		t.Errorf("initialised %v", m.Initialised)
+	}
+}
+
+// A large table of distances has the same kind of gradient with dropout and without, which an engine can plan for.
+func TestLargeRelativeTable(t *testing.T) {
+	m := goldenVariant(t, "tiny-deberta-p2c", map[string]any{"max_relative_positions": graphs.RowTableSize / 2})
+	for i, o := range []graphs.Options{{Doubled: true}, {Doubled: true, Dropout: tinyDropout}} {
+		t.Logf("seed %d", i)
+		checkModelGradients(t, m, o, newRandom(uint64(i)))
+		var rows []string
+		for _, table := range compile(t, m, o, false).RowTables {
+			rows = append(rows, table.Parameter)
+		}
+		if !slices.Equal(rows, m.RowTables()) {
+			t.Errorf("%+v: gradients of %v come as rows; promised: %v", o, rows, m.RowTables())
+		}
 	}
 }

@@ -27,6 +27,7 @@
 //     dead code.
 //   - [Model.Compile] prepares, differentiates and cuts. What the backward pass reads of the forward pass is
 //     saved, except views and integer arithmetic, which are repeated.
+//   - [Model.Report] says what would be trained.
 //   - [Graph.String] prints, [Graph.ONNX] serialises; both depend on nothing but the graph.
 //
 // # Conventions

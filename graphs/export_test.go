@@ -15,11 +15,16 @@ var Families = familyNames
 // ParseConfig decodes and validates the content of a config.json.
 var ParseConfig = parseConfig
 
+// DistanceBucket is DeBERTa's bucket of a distance between tokens.
+func DistanceBucket(buckets, positions, distance int) int {
+	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
+}
+
 // Line is what the operator table says of one operator.
 type Line struct {
-	Op, Inputs, Source, Constant, Emit string
-	Since                              int
-	Rule                               bool
+	Op, Inputs, Source, Constant, Marker, Emit string
+	Since                                      int
+	Rule                                       bool
 }
 
 // Lines returns the operator table, sorted by name.
@@ -27,7 +32,7 @@ func Lines() []Line {
 	var out []Line
 	for _, op := range Operators() {
 		o := operators[op]
-		out = append(out, Line{Op: op, Inputs: o.inputs, Source: o.source, Constant: o.constant, Emit: o.emit, Since: o.since, Rule: o.differentiable()})
+		out = append(out, Line{Op: op, Inputs: o.inputs, Source: o.source, Constant: o.constant, Marker: o.marker, Emit: o.emit, Since: o.since, Rule: o.differentiable()})
 	}
 	return out
 }
@@ -48,10 +53,4 @@ func RuleOperands(b *Builder, n *Node) []bool {
 		out[i] = i < len(dxs) && dxs[i] != nil
 	}
 	return out
-
-}
-
-// DistanceBucket is DeBERTa's bucket of a distance between tokens.
-func DistanceBucket(buckets, positions, distance int) int {
-	return debertaKeys{PositionBuckets: buckets, MaxRelativePositions: positions}.distanceBucket(distance)
 }

@@ -58,7 +58,7 @@ func gradPow(b *Builder, n *Node, dy *Value) []*Value {
 	return []*Value{dx, b.sumTo(b.Mul(dy, b.Mul(n.Outputs[0], log)), p.Shape)}
 }
 
-// y = x: dx = dy.
+// y = x: dx = dy. Also for Cast, since only one of the types that graphs have carries gradients.
 func gradIdentity(_ *Builder, _ *Node, dy *Value) []*Value { return []*Value{dy} }
 
 // y = −x: dx = −dy.

@@ -1,9 +1,19 @@
 package graphs
 
-// Gradient rules of operators that address elements by index. What was read receives dy by ScatterND or
-// ScatterElements, which add where an index comes twice; what was placed reads dy back.
+// Gradient rules of operators that address elements by index. What was read receives dy by ScatterElements, which adds
+// where an index comes twice; what was placed reads dy back.
+//
+// Not by ScatterND: ONNX Runtime's processor kernel lets threads add to the same place without a lock, and so loses
+// some of the sum. That of ScatterElements adds in order.
 
-var scatterAdd = Attrs{"reduction": "add"}
+// scatterRows is zeros of the shape to, with rows[i…] added to row index[i…].
+func (b *Builder) scatterRows(to Shape, index, rows *Value) *Value {
+	count, width := index.Shape.Product(), to[1:].Product()
+	flat, table := Shape{count, width}, Shape{to[0], width}
+	where := b.Op("Expand", Attrs{"to": flat}, b.Reshape(index, Shape{count, Static(1)}), b.ShapeOf(flat))
+	sum := b.Op("ScatterElements", Attrs{"axis": int64(0), "reduction": "add"}, b.zeros(table), where, b.Reshape(rows, flat))
+	return b.Reshape(sum, to)
+}
 
 // zeros is a float32 tensor of zeros.
 func (b *Builder) zeros(s Shape) *Value {
@@ -12,7 +22,8 @@ func (b *Builder) zeros(s Shape) *Value {
 
 // y[b…, i…] = x[b…, index[b…, i…]]: dx[b…, index[b…, i…]] += dy[b…, i…].
 //
-// ScatterND has no batch dimensions, so each of them becomes a coordinate of its own in front of the index.
+// Each batch dimension becomes a coordinate of its own in front of the index; then the coordinates become the number of
+// a row of x, whose first dimensions are taken as one.
 func gradGatherND(b *Builder, n *Node, dy *Value) []*Value {
 	x, index := n.Inputs[0], n.Inputs[1]
 	batch := int(n.Attrs.Int("batch_dims", 0))
@@ -31,7 +42,15 @@ func gradGatherND(b *Builder, n *Node, dy *Value) []*Value {
 	if len(parts) > 0 {
 		index = b.Concat(int64(last), append(parts, index)...)
 	}
-	return []*Value{b.Op("ScatterND", scatterAdd, b.zeros(x.Shape), index, dy), nil}
+	depth := index.Shape[last].Coef
+	strides := make([]*Value, depth)
+	for i := range strides {
+		strides[i] = b.dim(x.Shape[i+1 : depth].Product())
+	}
+	fromFront := b.Op("Mod", nil, index, b.ShapeOf(x.Shape[:depth]))
+	row := b.Sum(b.Mul(fromFront, b.Concat(0, strides...)), false, -1)
+	rows := append(Shape{x.Shape[:depth].Product()}, x.Shape[depth:]...)
+	return []*Value{b.Reshape(b.scatterRows(rows, row, dy), x.Shape), nil}
 }
 
 // positions is the int64 vector 0, 1, … below the size of a dimension.

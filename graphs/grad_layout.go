@@ -34,7 +34,7 @@ func gradGather(b *Builder, n *Node, dy *Value) []*Value {
 	if rows := x.Shape[0]; rows.IsStatic() && rows.Coef < rowTable {
 		return []*Value{b.gatherOneHot(x, index, dy), nil}
 	}
-	return []*Value{b.Op("ScatterND", scatterAdd, b.zeros(x.Shape), b.Unsqueeze(index, -1), dy), nil}
+	return []*Value{b.scatterRows(x.Shape, index, dy), nil}
 }
 
 // frontPermutations brings axis of a tensor of the given rank to the front and back again, and place the
@@ -267,12 +267,4 @@ func gradTranspose(b *Builder, n *Node, dy *Value) []*Value {
 		inverse[p] = int64(i)
 	}
 	return []*Value{b.Transpose(dy, inverse...)}
-}
-
-// y = x in another float type: dx = dy in x's type. From an integer type no gradient flows.
-func gradCast(b *Builder, n *Node, dy *Value) []*Value {
-	if x := n.Inputs[0]; x.DType == Float32 {
-		return []*Value{b.Op("Cast", Attrs{"to": int64(Float32)}, dy)}
-	}
-	return []*Value{nil}
 }

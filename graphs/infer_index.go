@@ -17,6 +17,9 @@ func inferGather(n *Node) error {
 	if err := integers(index); err != nil {
 		return err
 	}
+	if err := withinDimension(index, x.Shape[axis]); err != nil {
+		return err
+	}
 	out := append(Shape{}, x.Shape[:axis]...)
 	out = append(out, index.Shape...)
 	return n.set(x.DType, append(out, x.Shape[axis+1:]...))
@@ -25,6 +28,19 @@ func inferGather(n *Node) error {
 func integers(index *Value) error {
 	if index.DType != Int64 {
 		return fmt.Errorf("indices must be int64, not %v", index.DType)
+	}
+	return nil
+}
+
+// withinDimension checks literal indices, negative ones counted from the end, against a static dimension.
+func withinDimension(index *Value, d Dim) error {
+	if index.Kind != Constant || !d.IsStatic() {
+		return nil
+	}
+	for _, v := range index.Literal {
+		if v >= float64(d.Coef) || v < -float64(d.Coef) {
+			return fmt.Errorf("index %v lies outside dimension %v", v, d)
+		}
 	}
 	return nil
 }
@@ -237,17 +253,20 @@ func splitSizes(n *Node, d Dim) (Shape, error) {
 		if err != nil {
 			return nil, err
 		}
-		out, total := make(Shape, len(sizes)), int64(0)
+		out, rest := make(Shape, len(sizes)), int64(d.Coef)
 		for i, s := range sizes {
-			out[i] = Static(int(s))
-			total += s
+			if s < 1 || s > rest {
+				rest = -1
+				break
+			}
+			out[i], rest = Static(int(s)), rest-s
 		}
-		if len(sizes) != count || !d.Is(int(total)) {
+		if len(sizes) != count || !d.IsStatic() || rest != 0 {
 			return nil, fmt.Errorf("dimension %v does not split into the sizes %v of %d outputs", d, sizes, count)
 		}
 		return out, nil
 	}
-	if n.Attrs.Int("num_outputs", 0) != int64(count) || d.Coef%count != 0 {
+	if n.Attrs.Int("num_outputs", 0) != int64(count) || count == 0 || d.Coef%count != 0 {
 		return nil, fmt.Errorf("dimension %v does not split into %d equal outputs for num_outputs %d", d, count, n.Attrs.Int("num_outputs", 0))
 	}
 	d.Coef /= count

@@ -36,6 +36,8 @@ func inferPad(n *Node) error {
 		before, after := pads[i], pads[rank+i]
 		switch {
 		case before == 0 && after == 0:
+		case max(before, after) > math.MaxInt32:
+			return fmt.Errorf("pads %d and %d of dimension %v are too many", before, after, d)
 		case before < 0 || after < 0:
 			return fmt.Errorf("pads %d and %d of dimension %v: use Slice to remove elements", before, after, d)
 		case !d.IsStatic():
@@ -188,7 +190,7 @@ func inferTile(n *Node) error {
 	}
 	out := make(Shape, len(x.Shape))
 	for i, d := range x.Shape {
-		if times[i] < 1 {
+		if times[i] < 1 || times[i] > math.MaxInt32 {
 			return fmt.Errorf("dimension %v is repeated %d times", d, times[i])
 		}
 		out[i] = d.Mul(Static(int(times[i])))

@@ -59,10 +59,21 @@ func NewModel(c *Config, labels int) (*Model, error) {
 }
 
 // Load reads a Hugging Face directory (config.json, model.safetensors) and builds the model with a head of the
-// given number of labels. Encoder tensor names may come with or without the family's prefix. A missing pooler or
-// classifier is drawn from N(0, initializer_range²), biases zero and LayerNorm weights one, keyed by the seed, and
-// listed in Initialised; a classifier for another number of labels likewise. Anything else missing, unexpected or of
-// another shape is an error.
+// given number of labels, the head that transformers gives the family for sequence classification. By model_type:
+//
+//	bert                            BERT, MiniLM
+//	roberta, xlm-roberta, camembert RoBERTa, XLM-R, CamemBERT
+//	distilbert                      DistilBERT
+//	electra                         ELECTRA
+//	albert                          ALBERT
+//	mpnet                           MPNet
+//	deberta-v2                      DeBERTa-v2, DeBERTa-v3
+//	modernbert                      ModernBERT
+//
+// Encoder tensor names may come with or without the family's prefix. A missing pooler or classifier is drawn from
+// N(0, initializer_range²), biases zero and LayerNorm weights one, keyed by the seed, and listed in Initialised; a
+// classifier for another number of labels likewise. Heads of pretraining are left out. Anything else missing,
+// unexpected or of another shape is an error.
 func Load(dir string, labels int, seed uint64) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {

@@ -148,8 +148,41 @@ func TestModelGradients(t *testing.T) {
 	for name, m := range familyModels(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Logf("seed 0")
-			checkModelGradients(t, m, graphs.Options{Doubled: true, Dropout: tinyDropout}, newRandom(0))
+			checkJointGradient(t, m, graphs.Options{Doubled: true, Dropout: tinyDropout}, newRandom(0))
 		})
+	}
+}
+
+// checkJointGradient moves all parameters and the noise at once, for models whose every gradient has a golden.
+func checkJointGradient(t *testing.T, m *graphs.Model, o graphs.Options, r *rand.Rand) {
+	p := compile(t, m, o, true)
+	feeds := tinyFeeds(m, p, r)
+	logits := p.Forward.Outputs[0]
+	u := fill(logits.Shape, tinyBatch, tinyTokens, r.NormFloat64)
+	_, grads := backward(t, p, feeds, u)
+	forward := *p.Forward
+	forward.Outputs = []*graphs.Value{logits}
+
+	directions, product := map[string]eval.Tensor{}, 0.0
+	for _, name := range slices.Sorted(maps.Keys(grads)) {
+		directions[name] = filled(feeds[name].Shape, r.NormFloat64)
+		product += dot(grads[name], directions[name])
+	}
+	f := func(h float64) eval.Tensor {
+		moved := maps.Clone(feeds)
+		for name, v := range directions {
+			moved[name] = plus(feeds[name], h, v)
+		}
+		if o.Doubled { // as in checkModelGradients
+			moved[graphs.NoiseInput] = plus(moved[graphs.NoiseInput], -h, lookup(directions[m.WordEmbedding], feeds["input_ids"]))
+		}
+		return run(t, &forward, moved)["logits"]
+	}
+	if d := directional(f, u, product); !(d < 1e-6) {
+		t.Errorf("the gradient is off by %.2g of its size", d)
+	}
+	if len(grads) != len(m.Graph.Parameters)+1 {
+		t.Errorf("%d gradients of %d tensors", len(grads), len(m.Graph.Parameters)+1)
 	}
 }
 

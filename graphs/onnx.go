@@ -21,11 +21,23 @@ func (g *Graph) ONNX(weights []Weight, metadata []Metadata) ([]byte, error) {
 // WriteONNX serialises the graph with standard ai.onnx operators. Parameters become graph inputs, or, where
 // weights are given, initialisers with those values. The bytes depend on nothing but the arguments.
 func (g *Graph) WriteONNX(w io.Writer, weights []Weight, metadata []Metadata) error {
-	if err := Check(g); err != nil {
+	m, err := g.Proto(weights, metadata)
+	if err != nil {
+		return err
+	}
+	if err := m.Write(w); err != nil {
 		return fmt.Errorf("serialising %s: %w", g.Name, err)
 	}
+	return nil
+}
+
+// Proto returns the model that WriteONNX writes, for packages of this module that add to it. Values with a name keep it.
+func (g *Graph) Proto(weights []Weight, metadata []Metadata) (*onnxpb.Model, error) {
+	if err := Check(g); err != nil {
+		return nil, fmt.Errorf("serialising %s: %w", g.Name, err)
+	}
 	e := &emitter{names: valueNames(g), constants: map[*Value]bool{}}
-	m := onnxpb.Model{Producer: "r3f-ort", Opset: Opset}
+	m := &onnxpb.Model{Producer: "r3f-ort", Opset: Opset}
 	for _, kv := range metadata {
 		m.Metadata = append(m.Metadata, onnxpb.Entry{Key: kv.Key, Value: kv.Value})
 	}
@@ -34,7 +46,7 @@ func (g *Graph) WriteONNX(w io.Writer, weights []Weight, metadata []Metadata) er
 		e.graph.Inputs = append(e.graph.Inputs, e.info(v))
 	}
 	if err := e.parameters(g, weights); err != nil {
-		return err
+		return nil, err
 	}
 	for i, n := range g.Nodes {
 		e.node(i, n)
@@ -43,10 +55,7 @@ func (g *Graph) WriteONNX(w io.Writer, weights []Weight, metadata []Metadata) er
 		e.graph.Outputs = append(e.graph.Outputs, e.info(v))
 	}
 	m.Graph = e.graph
-	if err := m.Write(w); err != nil {
-		return fmt.Errorf("serialising %s: %w", g.Name, err)
-	}
-	return nil
+	return m, nil
 }
 
 // Metadata is one pair of an ONNX model's metadata_props.

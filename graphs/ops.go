@@ -10,16 +10,17 @@ import (
 // Opset is the ai.onnx operator set version of every emitted graph: 20 is the first with Gelu.
 const Opset = 20
 
-// operator is what the package knows of one operator. At most one of gradient, gradients and constant is set; an
-// operator with none may stand in a graph, but not between a parameter and the logits.
+// operator is what the package knows of one operator. At most one of gradient, gradients, constant and
+// marker is set; an operator with none may stand in a graph, but not between a parameter and the logits.
 type operator struct {
 	inputs    string            // names in the ONNX specification: *name takes a gradient, name? may be absent, name... repeats
-	since     int               // opset whose definition is emitted
+	since     int               // opset whose definition is emitted; 0: a marker of our own, which is not
 	infer     func(*Node) error // sets DType and Shape of the outputs; called through shape
 	gradient  gradient          // vector-Jacobian product of the first output, nil where there is none
 	gradients gradients         // the same of several outputs
 	source    string            // where the formula of the gradient is from
 	constant  string            // why no gradient flows, for operators declared non-differentiable
+	marker    string            // pass that replaces it, for markers of our own
 	emit      string            // ONNX operator name where it differs from ours
 	cheap     bool              // a view or integer arithmetic: the backward graph recomputes it, nothing is saved
 	rows      rowRule           // how a selection of rows moves from the output to the inputs (pass_rows.go)
@@ -109,29 +110,38 @@ var operators = map[string]operator{
 	"Unsqueeze":       {inputs: "*data axes", since: 13, infer: inferUnsqueeze, gradient: gradReshape, source: elementary, cheap: true, rows: rowsUnsqueeze},
 	"Trilu":           {inputs: "*input k?", since: 14, infer: inferTrilu, gradient: gradTrilu, source: elementary},
 	// types, shapes and markers
-	"Cast":             {inputs: "*input", since: 19, infer: inferCast, gradient: gradCast, source: elementary, cheap: true, rows: rowsElementwise},
+	"Cast":             {inputs: "*input", since: 19, infer: inferCast, gradient: gradIdentity, source: elementary, cheap: true, rows: rowsElementwise},
 	"Range":            {inputs: "start limit delta", since: 11, infer: inferRange, constant: "positions", cheap: true},
 	"Shape":            {inputs: "data", since: 19, infer: inferShape, constant: "integer", cheap: true},
 	"ConstantOfShape":  {inputs: "input", since: 20, infer: inferConstantOfShape, constant: "literal", cheap: true},
 	"DequantizeLinear": {inputs: "x x_scale", since: 19, infer: inferDequantize, constant: "integer operand", cheap: true},
 	"StopGradient":     {inputs: "input", since: 19, infer: inferSame, constant: "stops the gradient by definition", emit: "Identity", cheap: true},
-	"Dropout":          {inputs: "data", since: 13, infer: inferSame, rows: rowsElementwise},            // marker, replaced by the dropout pass
-	"RelativeShift":    {inputs: "data", since: 13, infer: inferRelativeShift, rows: rowsRelativeShift}, // marker, replaced by the shift pass
+	"Dropout":          {inputs: "data", since: 13, infer: inferSame, marker: "dropout", rows: rowsElementwise},
+	"RelativeShift":    {inputs: "data", infer: inferRelativeShift, marker: "shift", rows: rowsRelativeShift},
 }
 
 // Operators returns the names of the table's operators, sorted.
 func Operators() []string { return slices.Sorted(maps.Keys(operators)) }
 
-// shape sets DType and Shape of the node's outputs.
+// shape sets DType and Shape of the node's outputs, once its operands are those that the table names.
 func (o operator) shape(n *Node) error {
-	i := 0
+	i, repeats := 0, false
 	for name := range strings.FieldsSeq(o.inputs) {
+		repeats = strings.HasSuffix(name, "...")
 		if !strings.HasSuffix(name, "?") {
 			if _, err := n.operand(i); err != nil {
 				return err
 			}
 		}
 		i++
+	}
+	for ; i < len(n.Inputs); i++ {
+		if !repeats {
+			return fmt.Errorf("%d operands are given; it takes %d", len(n.Inputs), i)
+		}
+		if _, err := n.operand(i); err != nil {
+			return err
+		}
 	}
 	return o.infer(n)
 }

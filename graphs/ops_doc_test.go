@@ -71,6 +71,19 @@ No gradient flows through these, and a parameter behind them does not learn from
 		}
 	}
 	s.WriteString(`
+## Markers
+
+Our own; a pass replaces them before the graph is differentiated and written.
+
+| marker | pass |
+|---|---|
+`)
+	for _, l := range graphs.Lines() {
+		if l.Marker != "" {
+			fmt.Fprintf(&s, "| %s | %s |\n", l.Op, l.Marker)
+		}
+	}
+	s.WriteString(`
 ## Without a rule
 
 These may stand in a graph, but a parameter that reaches the logits through one of them is an error.
@@ -79,7 +92,7 @@ These may stand in a graph, but a parameter that reaches the logits through one 
 |---|---|---|
 `)
 	for _, l := range graphs.Lines() {
-		if !l.Rule && l.Constant == "" {
+		if !l.Rule && l.Constant == "" && l.Marker == "" {
 			fmt.Fprintf(&s, "| %s | %d | %s |\n", l.Op, l.Since, operandNames(l.Inputs))
 		}
 	}
@@ -115,6 +128,9 @@ func TestOperatorsFollowTheSpecification(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range graphs.Lines() {
+		if l.Marker != "" {
+			continue
+		}
 		name := l.Op
 		if l.Emit != "" {
 			name = l.Emit
@@ -171,7 +187,7 @@ func TestMarkedOperandsLearn(t *testing.T) {
 				marked++
 			}
 		}
-		if l.Rule != (marked > 0) || l.Rule != (l.Source != "") || l.Rule && l.Constant != "" {
+		if l.Rule != (marked > 0) || l.Rule != (l.Source != "") || l.Rule && l.Constant != "" || l.Marker != "" && (l.Rule || l.Constant != "") {
 			t.Errorf("%s: %d marked operands, source %q, declared %q", l.Op, marked, l.Source, l.Constant)
 		}
 	}

@@ -34,6 +34,15 @@ var passes = []pass{
 	{"dead", "last: removes what the passes left behind", passDead},
 }
 
+// Passes returns the names of the passes in the order in which they run.
+func Passes() []string {
+	var out []string
+	for _, p := range passes {
+		out = append(out, p.name)
+	}
+	return out
+}
+
 // Prepare runs the passes over the model's graph. trace, if not nil, sees the graph after each pass.
 func (m *Model) Prepare(o Options, trace func(pass string, g *Graph)) (*Graph, error) {
 	g := m.Graph

@@ -1,7 +1,10 @@
 package graphs
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
+	"math"
 	"strings"
 )
 
@@ -27,7 +30,7 @@ func (g *Graph) String() string {
 			case v == nil:
 				ins[i] = "-"
 			case v.Kind == Constant:
-				ins[i] = fmt.Sprint(v.Literal)
+				ins[i] = literalText(v.Literal)
 			default:
 				ins[i] = names[v]
 			}
@@ -42,6 +45,22 @@ func (g *Graph) String() string {
 		fmt.Fprintf(&s, "output    %s\n", names[v])
 	}
 	return s.String()
+}
+
+// longLiteral is the number of elements from which a literal is printed by its beginning and a hash.
+const longLiteral = 32
+
+// literalText prints the elements of a constant.
+func literalText(elements []float64) string {
+	if len(elements) < longLiteral {
+		return fmt.Sprint(elements)
+	}
+	h := fnv.New64a()
+	for _, x := range elements {
+		h.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(x)))
+	}
+	begin := strings.TrimSuffix(fmt.Sprint(elements[:8]), "]")
+	return fmt.Sprintf("%s … %d elements, hash %016x]", begin, len(elements), h.Sum64())
 }
 
 // valueNames gives every value a unique name: its own, or a number in execution order.

@@ -1,21 +1,45 @@
 package tokenize
 
 import (
+	"bufio"
 	"context"
+	"flag"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
-// benchmarkTexts returns MiniLM's tokenizer and its reference texts: sentences
-// and paragraphs of natural language, and some odd Unicode.
-func benchmarkTexts(b *testing.B) (*Tokenizer, []Text) {
+var (
+	benchTokenizer = flag.String("tokenizer", "", "tokenizer to measure; MiniLM's by default")
+	benchTexts     = flag.String("bench-texts", "", "file with a text a line; MiniLM's reference texts by default")
+)
+
+// benchmark returns a tokenizer and texts. The default texts are sentences and
+// paragraphs of natural language, and some odd Unicode.
+func benchmark(b *testing.B) (*Tokenizer, []Text) {
 	b.Helper()
-	tok, err := Load(shared(b, "minilm"))
+	dir := *benchTokenizer
+	if dir == "" {
+		dir = shared(b, "minilm")
+	}
+	tok, err := Load(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var texts []Text
-	for _, c := range readGoldens(b, shared(b, "golden", "minilm.jsonl")) {
-		texts = append(texts, Text{Text: c.Text, Pair: c.Pair})
+	if *benchTexts == "" {
+		for _, c := range readGoldens(b, shared(b, "golden", "minilm.jsonl")) {
+			texts = append(texts, Text{Text: c.Text, Pair: c.Pair})
+		}
+		return tok, texts
+	}
+	f, err := os.Open(*benchTexts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		texts = append(texts, Text{Text: lines.Text()})
 	}
 	return tok, texts
 }
@@ -26,7 +50,7 @@ func report(b *testing.B, texts, tokens int) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	tok, texts := benchmarkTexts(b)
+	tok, texts := benchmark(b)
 	n, tokens := 0, 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -42,7 +66,7 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkEncodeAll(b *testing.B) {
-	tok, texts := benchmarkTexts(b)
+	tok, texts := benchmark(b)
 	n, tokens := 0, 0
 	for b.Loop() {
 		encodings, err := tok.EncodeAll(context.Background(), texts, 0)
@@ -58,10 +82,14 @@ func BenchmarkEncodeAll(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	dir := shared(b, "minilm")
-	for b.Loop() {
-		if _, err := Load(dir); err != nil {
-			b.Fatal(err)
-		}
+	for _, name := range []string{"minilm", "roberta-base", "t5", filepath.Join("xlm-roberta", "sentencepiece.bpe.rebuilt.model")} {
+		b.Run(name, func(b *testing.B) {
+			dir := shared(b, name)
+			for b.Loop() {
+				if _, err := Load(dir); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

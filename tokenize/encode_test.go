@@ -44,25 +44,6 @@ func check(t *testing.T, tok *Tokenizer, text string, pair *string, maxLength in
 	}
 }
 
-func FuzzEncode(f *testing.F) {
-	var toks []*Tokenizer
-	for _, name := range variants {
-		toks = append(toks, loadVariant(f, name))
-	}
-	f.Add("The encoder drifts.", "[SEP] a", true, 9)
-	f.Add("\u302e\U0001d165 e\u0301 \xff\x00 東京", "İ", true, 0)
-	f.Add("a <both>  b", "", false, 2)
-	f.Fuzz(func(t *testing.T, text, second string, paired bool, maxLength int) {
-		var pair *string
-		if paired {
-			pair = &second
-		}
-		for _, tok := range toks {
-			check(t, tok, text, pair, maxLength)
-		}
-	})
-}
-
 // TestLongestFirst compares with the lengths Hugging Face tokenizers keeps.
 func TestLongestFirst(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "truncation.json"))

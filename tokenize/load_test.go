@@ -253,20 +253,3 @@ func write(t testing.TB, file, content string) {
 		t.Fatal(err)
 	}
 }
-
-// FuzzLoad checks that no tokenizer.json makes Load, or the tokenizer it gives, panic.
-func FuzzLoad(f *testing.F) {
-	for _, variant := range variants {
-		f.Add(edited(f, variant, "model.vocab", `{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"[MASK]":4,"a":5,"##b":6}`))
-	}
-	f.Add([]byte(`{"model":{"type":"WordPiece","unk_token":"a","continuing_subword_prefix":"","max_input_chars_per_word":1,"vocab":{"a":0,"":7}},` +
-		`"added_tokens":[{"id":2,"content":" ","single_word":true,"lstrip":true,"rstrip":true,"normalized":true}]}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		tok, err := parse("tokenizer.json", data)
-		if err != nil {
-			return
-		}
-		pair := "a  b [SEP]b"
-		check(t, tok, "ab [MASK] é a", &pair, 0)
-	})
-}

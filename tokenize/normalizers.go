@@ -46,19 +46,19 @@ var stripAccents = mapper(func(r rune) (rune, bool) { return r, !isMark(r) })
 
 func newStripAccents(section) (normalizer, error) { return stripAccents, nil }
 
-// newNmt makes spaces of all that is white or invisible and removes controls.
-func newNmt(section) (normalizer, error) {
-	return mapper(func(r rune) (rune, bool) {
-		switch {
-		case 0x01 <= r && r <= 0x08, r == 0x0B, 0x0E <= r && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
-			return r, false
-		case r == 0x09, r == 0x0A, r == 0x0C, r == 0x0D, r == 0x1680, 0x200B <= r && r <= 0x200F,
-			r == 0x2028, r == 0x2029, r == 0x2581, r == 0xFEFF, r == 0xFFFD:
-			return ' ', true
-		}
-		return r, true
-	}), nil
-}
+// nmt makes spaces of what is white or invisible and removes controls.
+var nmt = mapper(func(r rune) (rune, bool) {
+	switch {
+	case 0x01 <= r && r <= 0x08, r == 0x0B, 0x0E <= r && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		return r, false
+	case r == 0x09, r == 0x0A, r == 0x0C, r == 0x0D, r == 0x1680, 0x200B <= r && r <= 0x200F,
+		r == 0x2028, r == 0x2029, r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+		return ' ', true
+	}
+	return r, true
+})
+
+func newNmt(section) (normalizer, error) { return nmt, nil }
 
 // lowercase writes small letters, character by character: a final sigma is as any.
 type lowercase struct{}

@@ -2,6 +2,9 @@ package tokenize
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
@@ -47,6 +50,10 @@ func newPattern(s section, raw rawPattern) (pattern, error) {
 }
 
 func compilePattern(expr string) (pattern, error) {
+	expr, err := translate(expr)
+	if err != nil {
+		return pattern{}, err
+	}
 	re, err := regexp2.Compile(expr, regexp2.Multiline) // ^ and $ are at lines, as in Oniguruma
 	if err != nil {
 		return pattern{}, err
@@ -55,8 +62,65 @@ func compilePattern(expr string) (pattern, error) {
 	return pattern{regexp: re}, nil
 }
 
-// each calls f for the matches in text from left to right.
+// wordClass is \w of Oniguruma: within a character class, and on its own, where
+// the six numbers of Latin-1 belong to it.
+const (
+	wordClass = `\p{L}\p{Nl}\p{Other_Alphabetic}\p{M}\p{Nd}\p{Pc}`
+	wordAlone = wordClass + `\u00B2\u00B3\u00B9\u00BC-\u00BE`
+)
+
+// wordBoundary is \b of Oniguruma.
+const wordBoundary = `(?:(?<=[` + wordAlone + `])(?![` + wordAlone + `])|(?<![` + wordAlone + `])(?=[` + wordAlone + `]))`
+
+// translate writes an expression of Oniguruma for regexp2. What differs in
+// meaning is spelt out, or refused where it cannot be.
+func translate(expr string) (string, error) {
+	var b strings.Builder
+	inClass := false
+	for i := 0; i < len(expr); i++ {
+		switch c := expr[i]; {
+		case c == '\\' && i+1 < len(expr):
+			i++
+			switch e := expr[i]; {
+			case e == 'w' && inClass:
+				b.WriteString(wordClass)
+			case e == 'w':
+				b.WriteString("[" + wordAlone + "]")
+			case e == 'W' && !inClass:
+				b.WriteString("[^" + wordAlone + "]")
+			case e == 'b' && !inClass:
+				b.WriteString(wordBoundary)
+			case e == 'W', e == 'B', e == 'h', e == 'H':
+				return "", fmt.Errorf(`\%c is not understood here`, e)
+			default:
+				b.WriteByte(c)
+				b.WriteByte(e)
+			}
+		case inClass && (c == '[' || strings.HasPrefix(expr[i:], "&&")):
+			return "", errors.New("a character class within another is not understood")
+		case c == '[':
+			inClass = true
+			b.WriteByte(c)
+			for i+1 < len(expr) && (expr[i+1] == '^' || expr[i+1] == ']' && expr[i] != ']') {
+				i++ // a bracket that comes first closes nothing
+				b.WriteByte(expr[i])
+			}
+		case c == ']':
+			inClass = false
+			b.WriteByte(c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), nil
+}
+
+// each calls f for the matches in text from left to right. An empty text has
+// none, not even of what matches nothing.
 func (p pattern) each(text []byte, f func(start, end int)) error {
+	if len(text) == 0 {
+		return nil
+	}
 	if p.regexp != nil {
 		matches, err := p.regexp.FindAllStringIndex(string(text), -1)
 		if err != nil {
@@ -67,7 +131,11 @@ func (p pattern) each(text []byte, f func(start, end int)) error {
 		}
 		return nil
 	}
-	if len(p.literal) == 0 {
+	if len(p.literal) == 0 { // lies between all characters
+		for i := range string(text) {
+			f(i, i)
+		}
+		f(len(text), len(text))
 		return nil
 	}
 	for at := 0; ; {

@@ -38,9 +38,13 @@ type settings struct {
 	extra []addedConfig          // special tokens without a role
 }
 
+func newSettings(dir string) *settings {
+	return &settings{file: filepath.Join(dir, configFile), roles: map[string]addedConfig{}}
+}
+
 // readSettings reads the files in dir; none of them need exist.
 func readSettings(dir string) (*settings, error) {
-	s := &settings{file: filepath.Join(dir, configFile), roles: map[string]addedConfig{}}
+	s := newSettings(dir)
 	var model struct {
 		ModelType string `json:"model_type"`
 	}

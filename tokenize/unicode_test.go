@@ -1,71 +1,133 @@
 package tokenize
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// TestEveryCodePoint compares what normalizer and pre-tokenizer make of every
+// column is what a component makes of a text for every code point c, written
+// for "{}".
+type column struct {
+	Text string   `json:"text"`
+	CRC  []string `json:"crc"` // CRC-32 per block of 4096 code points
+}
+
+// TestEveryCodePoint compares what normalizers and pre-tokenizers make of every
 // code point with Hugging Face tokenizers (testdata/generate.py).
 func TestEveryCodePoint(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "unicode.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want map[string][]string // CRC-32 per block of 4096 code points
+	var want map[string]column
 	if err := json.Unmarshal(data, &want); err != nil {
 		t.Fatal(err)
 	}
-	normalize := func(n normalizer, before, after string) func(rune) []byte {
-		return func(c rune) []byte {
-			out, err := n.appendNormalized(nil, []byte(before+string(c)+after))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return out
+	split := func(expr string) split {
+		p, err := compilePattern(expr)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return split{p, isolated, false}
 	}
-	cut := func(p preTokenizer, before, after string) func(rune) []byte {
-		return func(c rune) []byte {
-			words, err := p.appendWords(nil, word{text: []byte(before + string(c) + after)}, newScratch())
+	normalized := map[string]normalizer{
+		"clean_text":           bertNormalizer{cleanText: true},
+		"handle_chinese_chars": bertNormalizer{spaceIdeographs: true},
+		"strip_accents":        bertNormalizer{stripAccents: true},
+		"lowercase":            bertNormalizer{lowercase: true},
+		"order":                bertNormalizer{stripAccents: true},
+		"nfc":                  normalForm{composed: true},
+		"nfd":                  normalForm{},
+		"nfkc":                 normalForm{composed: true, compatible: true},
+		"nfkd":                 normalForm{compatible: true},
+		"marks":                stripAccents,
+		"lower":                lowercase{},
+		"nmt":                  nmt,
+		"strip":                strip{true, true},
+		"clusters":             clusters(t),
+	}
+	cut := map[string]preTokenizer{
+		"words":       bertPreTokenizer{},
+		"byte_level":  byteLevel{cut: true},
+		"whitespace":  whitespace{},
+		"white_split": whitespaceSplit,
+		"digits":      characters{isNumeric, contiguous},
+		"punctuation": characters{isPunctuation, contiguous},
+		"expression":  split(`\w+|[^\w\s]+|\s+`),
+		"classes":     split(`\d+|\p{L}+|[\w]+|\W+`),
+	}
+	if len(want) != len(normalized)+len(cut) {
+		t.Errorf("unicode.json has %d columns, this test %d", len(want), len(normalized)+len(cut))
+	}
+	for name, n := range normalized {
+		want[name].check(t, name, func(dst, text []byte) []byte {
+			dst, err := n.appendNormalized(dst, text)
 			if err != nil {
-				t.Fatal(err)
+				t.Error(err)
 			}
-			var texts [][]byte
-			for _, w := range words {
-				texts = append(texts, w.text)
+			return dst
+		})
+	}
+	s := newScratch()
+	for name, p := range cut {
+		want[name].check(t, name, func(dst, text []byte) []byte {
+			s.arena = s.arena[:0]
+			words, err := p.appendWords(s.words[:0], word{text: text}, s)
+			if err != nil {
+				t.Error(err)
 			}
-			return bytes.Join(texts, []byte(" "))
-		}
-	}
-	columns := map[string]func(rune) []byte{
-		"clean_text":           normalize(bertNormalizer{cleanText: true}, "a", "b"),
-		"handle_chinese_chars": normalize(bertNormalizer{spaceIdeographs: true}, "a", "b"),
-		"strip_accents":        normalize(bertNormalizer{stripAccents: true}, "a", "b"),
-		"lowercase":            normalize(bertNormalizer{lowercase: true}, "a", "b"),
-		"order":                normalize(bertNormalizer{stripAccents: true}, "a\u302e", "\U0001d165b"),
-		"words":                cut(bertPreTokenizer{}, "a", "b"),
-	}
-	if len(want) != len(columns) {
-		t.Errorf("unicode.json has %d columns, this test %d", len(want), len(columns))
-	}
-	for name, column := range columns {
-		for block := range rune(0x110000 / 4096) {
-			var outputs [][]byte
-			for c := block * 4096; c < (block+1)*4096; c++ {
-				if c < 0xD800 || c > 0xDFFF {
-					outputs = append(outputs, column(c))
+			for i, w := range words {
+				if i > 0 {
+					dst = append(dst, ' ')
 				}
+				dst = append(dst, w.text...)
 			}
-			sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(bytes.Join(outputs, []byte("\n"))))
-			if sum != want[name][block] {
-				t.Errorf("%s: block from U+%04X: checksum %s, want %s", name, block*4096, sum, want[name][block])
+			s.words = words
+			return dst
+		})
+	}
+}
+
+func (c column) check(t *testing.T, name string, f func(dst, text []byte) []byte) {
+	t.Helper()
+	parts := strings.Split(c.Text, "{}")
+	var text, out []byte
+	for block := range rune(0x110000 / 4096) {
+		out = out[:0]
+		for r := block * 4096; r < (block+1)*4096; r++ {
+			if 0xD800 <= r && r <= 0xDFFF {
+				continue
 			}
+			if r%4096 > 0 {
+				out = append(out, '\n')
+			}
+			text = append(text[:0], parts[0]...)
+			for _, part := range parts[1:] {
+				text = fmt.Append(text, string(r), part)
+			}
+			out = f(out, text)
+		}
+		if sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(out)); sum != c.CRC[block] {
+			t.Errorf("%s of %q: block from U+%04X: checksum %s, want %s", name, c.Text, block*4096, sum, c.CRC[block])
 		}
 	}
+}
+
+// clusters returns the character map of generate.py: "o" for "º", "A" for "a".
+func clusters(t *testing.T) *precompiled {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "clusters.map"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := parseCharacterMap(section{}, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

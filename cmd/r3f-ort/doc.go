@@ -5,6 +5,7 @@
 //	r3f-ort predict  label texts with an exported model
 //	r3f-ort export   write a run's model to a directory of its own
 //	r3f-ort bench    time training steps
+//	r3f-ort graph    print, check or write the graphs of a model
 //	r3f-ort runtime  show or install the ONNX Runtime library
 //	r3f-ort version  print the version
 //

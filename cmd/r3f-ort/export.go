@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,34 +22,80 @@ import (
 func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "export",
-		Usage: "write a run's model to a directory of its own",
+		Usage: "write a run's model, or training artifacts, to a directory of its own",
 		Description: `Writes model.onnx, model.safetensors, config.json and the tokenizer's files of a run to a directory that any ONNX
 Runtime and Hugging Face transformers load: the best model the run has seen, or that of its newest checkpoint.
 
+With --format ort-training it writes a pretrained model as artifacts of ONNX Runtime's training API instead:
+training_model.onnx with the R3F loss inside, eval_model.onnx, optimizer_model.onnx and checkpoint, with the manifest
+r3f.json. Noise, dropout masks and lambda are inputs of the training graph.
+
 Examples:
    r3f-ort export --run runs/desk --out desk-model
-   r3f-ort export --run runs/desk --checkpoint newest --out desk-model --overwrite`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "run", Usage: "run `DIR`"},
-			&cli.StringFlag{Name: "out", Usage: "`DIR` to write"},
-			&cli.StringFlag{Name: "checkpoint", Value: "best", Usage: "which model: best or newest"},
-			&cli.BoolFlag{Name: "overwrite", Usage: "replace the export in --out"},
-			libraryFlag(), jsonFlag(),
+   r3f-ort export --run runs/desk --checkpoint newest --out desk-model --overwrite
+   r3f-ort export --format ort-training --model bert-base --task rte --out rte-artifacts`,
+		Flags: slices.Concat(
+			[]cli.Flag{
+				&cli.StringFlag{Name: "format", Value: formatONNX, Usage: "what to write: onnx or ort-training"},
+				&cli.StringFlag{Name: "out", Usage: "`DIR` to write"},
+				&cli.BoolFlag{Name: "overwrite", Usage: "replace the export in --out"},
+				libraryFlag(), jsonFlag(),
+			},
+			inCategory("onnx", runExportFlags()...), inCategory("ort-training", trainingExportFlags()...),
+		),
+		Action: func(c *cli.Context) error {
+			if err := choice(c, "format", formatONNX, formatTraining); err != nil {
+				return err
+			}
+			out := c.String("out")
+			if out == "" {
+				return usagef("give --out DIR")
+			}
+			if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
+				return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
+			}
+			if c.String("format") == formatTraining {
+				return exportTraining(c, out)
+			}
+			return exportRun(c, out)
 		},
-		Action: exportRun,
 	}
 }
 
-func exportRun(c *cli.Context) error {
-	run, out := c.String("run"), c.String("out")
-	if run == "" || out == "" {
+// The formats of an export.
+const (
+	formatONNX     = "onnx"
+	formatTraining = "ort-training"
+)
+
+// runExportFlags are those of a run's export.
+func runExportFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "run", Usage: "run `DIR`"},
+		&cli.StringFlag{Name: "checkpoint", Value: "best", Usage: "which model: best or newest"},
+	}
+}
+
+// otherFormat refuses flags that the format at hand would ignore.
+func otherFormat(c *cli.Context, flags []cli.Flag, theirs string) error {
+	for _, f := range flags {
+		if name := f.Names()[0]; c.IsSet(name) {
+			return usagef("--%s belongs to --format %s", name, theirs)
+		}
+	}
+	return nil
+}
+
+func exportRun(c *cli.Context, out string) error {
+	if err := otherFormat(c, trainingExportFlags(), formatTraining); err != nil {
+		return err
+	}
+	run := c.String("run")
+	if run == "" {
 		return usagef("give --run RUN and --out DIR")
 	}
 	if err := choice(c, "checkpoint", "best", "newest"); err != nil {
 		return err
-	}
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
-		return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
 	}
 	var err error
 	if c.String("checkpoint") == "newest" {

@@ -36,7 +36,7 @@ Flags may also come from the environment: --batch-size is R3F_ORT_BATCH_SIZE, --
 Exit status: 0 done, 1 run failed, 2 usage, configuration, data or model, 3 ONNX Runtime library or provider,
 4 diverged, 130 interrupted.`,
 		Commands: []*cli.Command{
-			trainCommand(), evalCommand(), predictCommand(), exportCommand(), benchCommand(), tokenizeCommand(), runtimeCommand(), versionCommand(),
+			trainCommand(), evalCommand(), predictCommand(), exportCommand(), benchCommand(), graphCommand(), tokenizeCommand(), runtimeCommand(), versionCommand(),
 		},
 		Action:         noVerb,
 		ExitErrHandler: func(*cli.Context, error) {}, // main exits
@@ -59,7 +59,7 @@ func prepare(commands []*cli.Command) {
 		}
 		action := c.Action
 		c.Action = func(ctx *cli.Context) error {
-			if ctx.NArg() > 0 {
+			if ctx.NArg() > 0 && c.ArgsUsage == "" {
 				return usagef("unexpected argument %q: %s takes flags only; see r3f-ort %[2]s --help", ctx.Args().First(), ctx.Command.Name)
 			}
 			if err := checkEnvironment(ctx.App, os.Environ()); err != nil {

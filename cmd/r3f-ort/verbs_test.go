@@ -74,7 +74,7 @@ func TestVersion(t *testing.T) {
 
 // Every verb explains itself with an example.
 func TestHelp(t *testing.T) {
-	for _, args := range []string{"train", "eval", "predict", "export", "bench", "runtime info", "runtime install", "version"} {
+	for _, args := range []string{"train", "eval", "predict", "export", "bench", "graph dump", "graph check", "graph export", "runtime info", "runtime install", "version"} {
 		o := succeed(t, append(strings.Fields(args), "--help")...)
 		for _, s := range []string{"Example", "r3f-ort " + args, "DESCRIPTION"} {
 			if !strings.Contains(o.stdout, s) {

@@ -71,6 +71,9 @@ type Model struct {
 	MaxTokens  int     `json:"max_tokens"`        // longest sequence the position embeddings allow
 	PadID      int64   `json:"pad_id"`            // input id that fills up short examples
 	Dropout    float64 `json:"dropout,omitempty"` // drop probability, of Masks or of the training graph's own Dropout nodes
+	// SpareVectors exempts biases and LayerNorm weights, parameters of one dimension, from the optimiser's weight decay.
+	// The optimiser model cannot: the training API knows one group of parameters.
+	SpareVectors bool `json:"spare_vectors,omitempty"`
 }
 
 // ReadManifest reads and checks DIR/r3f.json.

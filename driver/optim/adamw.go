@@ -36,7 +36,7 @@ type Step struct {
 
 // Validate reports a constant outside its range.
 func (a AdamW) Validate() error {
-	a = a.orDefault()
+	a = a.OrDefault()
 	for _, c := range []struct {
 		name  string
 		value float64
@@ -55,7 +55,8 @@ func (a AdamW) Validate() error {
 	return nil
 }
 
-func (a AdamW) orDefault() AdamW {
+// OrDefault returns a, or what the zero AdamW stands for.
+func (a AdamW) OrDefault() AdamW {
 	if a == (AdamW{}) {
 		return AdamW{Beta1: 0.9, Beta2: 0.98, Eps: 1e-6, WeightDecay: 0.01}
 	}
@@ -85,7 +86,7 @@ func (a AdamW) update(s Step) update {
 	if s.T < 1 {
 		panic(fmt.Sprintf("optim: AdamW update number %d; count from 1", s.T))
 	}
-	a = a.orDefault()
+	a = a.OrDefault()
 	root := math.Sqrt(1 - math.Pow(a.Beta2, float64(s.T)))
 	u := update{
 		scale: s.Scale,

@@ -96,12 +96,21 @@ func TestPredictorErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	noisy, err := m.Prepare(graphs.Options{Noise: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := noisy.ONNX(m.Weights, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, data := range map[string][]byte{
 		"nothing":              {},
 		"garbage":              []byte(strings.Repeat("not a model\n", 100)),
 		"a truncated model":    good[:len(good)/2],
 		"no data in its place": slices.Concat(good[:100], make([]byte, len(good)-100)),
 		"many outputs":         many,
+		"an input of its own":  strange,
 	} {
 		path := filepath.Join(t.TempDir(), "model.onnx")
 		if err := os.WriteFile(path, data, 0o644); err != nil {

@@ -137,10 +137,11 @@ func (e *Engine) listParameters(s *artifacts.Signature) error {
 		if err != nil {
 			return fmt.Errorf("%w: %s is an input of the training graph and no parameter of the checkpoint: %w", artifacts.ErrArtifacts, in, err)
 		}
-		p := driver.Parameter{Name: in.Name, Decay: e.adamw.WeightDecay > 0}
+		p := driver.Parameter{Name: in.Name}
 		for _, d := range shape {
 			p.Shape = append(p.Shape, int(d))
 		}
+		p.Decay = e.adamw.WeightDecay > 0 && (len(p.Shape) > 1 || !e.Manifest.Model.SpareVectors)
 		e.spec.Parameters = append(e.spec.Parameters, p)
 	}
 	return nil
@@ -215,7 +216,7 @@ func (e *Engine) Update(u driver.Update) error {
 	if u.Scale != 1 {
 		return fmt.Errorf("updating with gradients times %v: the training API cannot scale them: %w", u.Scale, errors.ErrUnsupported)
 	}
-	if err := e.session.SetLearningRate(float32(u.LearningRate)); err != nil {
+	if err := errors.Join(e.session.SetLearningRate(float32(u.LearningRate)), e.spareVectors(u.LearningRate)); err != nil {
 		return err
 	}
 	return e.session.OptimizerStep()

@@ -13,9 +13,16 @@ const irVersion = 9
 // Model is a ModelProto.
 type Model struct {
 	Producer, ProducerVersion string
-	Opset                     int64 // of the ai.onnx domain
+	Opset                     int64    // of the ai.onnx domain
+	Domains                   []Domain // operator sets of other domains
 	Graph                     Graph
 	Metadata                  []Entry // metadata_props, in order
+}
+
+// Domain is an operator set of a domain other than ai.onnx.
+type Domain struct {
+	Name    string
+	Version int64
 }
 
 // Entry is one metadata_props pair.
@@ -30,9 +37,10 @@ type Graph struct {
 	Outputs      []ValueInfo
 }
 
-// Node is a NodeProto of the ai.onnx domain.
+// Node is a NodeProto; an empty Domain is ai.onnx.
 type Node struct {
 	Name, OpType    string
+	Domain          string
 	Inputs, Outputs []string // an absent optional one is ""
 	Attributes      []Attribute
 }
@@ -51,11 +59,13 @@ type Tensor struct {
 	Raw      []byte
 }
 
-// ValueInfo is a ValueInfoProto of a tensor; a dimension is a size, or a symbol where Param is set.
+// ValueInfo is a ValueInfoProto of a tensor; a dimension is a size, or a symbol where Param is set. Sequence makes it
+// one of a sequence of tensors of any shape.
 type ValueInfo struct {
 	Name     string
 	ElemType int32
 	Dims     []Dim
+	Sequence bool
 }
 
 // Dim is one dimension of a ValueInfo.
@@ -91,6 +101,9 @@ func (m *Model) Write(w io.Writer) error {
 	head = appendString(head, 3, m.ProducerVersion)
 	head = protowire.AppendVarint(protowire.AppendTag(head, 7, protowire.BytesType), uint64(size))
 	tail := appendMessage(nil, 8, appendInt(nil, 2, m.Opset))
+	for _, d := range m.Domains {
+		tail = appendMessage(tail, 8, appendInt(appendString(nil, 1, d.Name), 2, d.Version))
+	}
 	for _, e := range m.Metadata {
 		tail = appendMessage(tail, 14, appendString(appendString(nil, 1, e.Key), 2, e.Value))
 	}
@@ -136,7 +149,7 @@ func (n *Node) marshal() []byte {
 	for _, a := range n.Attributes {
 		b = appendMessage(b, 5, a.marshal())
 	}
-	return b
+	return appendString(b, 7, n.Domain)
 }
 
 func (a *Attribute) marshal() []byte {
@@ -177,6 +190,10 @@ func (t *Tensor) appendHead(b []byte, field protowire.Number) []byte {
 }
 
 func (v *ValueInfo) marshal() []byte {
+	if v.Sequence {
+		element := appendMessage(nil, 1, appendInt(nil, 1, int64(v.ElemType)))
+		return appendMessage(appendString(nil, 1, v.Name), 2, appendMessage(nil, 4, appendMessage(nil, 1, element)))
+	}
 	var shape []byte
 	for _, d := range v.Dims {
 		if d.Param != "" {

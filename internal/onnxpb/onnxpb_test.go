@@ -51,16 +51,16 @@ func message(t *testing.T, v any) map[protowire.Number][]any {
 func TestWrite(t *testing.T) {
 	raw := []byte{0, 0, 128, 63, 0, 0, 0, 64}
 	model := Model{
-		Producer: "p", ProducerVersion: "v", Opset: 20,
+		Producer: "p", ProducerVersion: "v", Opset: 20, Domains: []Domain{{"com.x", 1}},
 		Metadata: []Entry{{"task", "rte"}, {"labels", ""}},
 		Graph: Graph{
 			Name: "g",
-			Nodes: []Node{{Name: "n", OpType: "Gemm", Inputs: []string{"x", "", "w"}, Outputs: []string{"y"}, Attributes: []Attribute{
+			Nodes: []Node{{Name: "n", OpType: "Gemm", Domain: "com.x", Inputs: []string{"x", "", "w"}, Outputs: []string{"y"}, Attributes: []Attribute{
 				{"alpha", float32(0.5)}, {"transB", int64(-1)}, {"mode", "tanh"}, {"perm", []int64{1, 0}},
 			}}},
 			Initializers: []Tensor{{Name: "w", DataType: 1, Dims: []int64{2, 1}, Raw: raw}, {Name: "s", DataType: 7, Raw: make([]byte, 8)}},
 			Inputs:       []ValueInfo{{Name: "x", ElemType: 1, Dims: []Dim{{Param: "B"}, {Value: 2}}}},
-			Outputs:      []ValueInfo{{Name: "y", ElemType: 1}},
+			Outputs:      []ValueInfo{{Name: "y", ElemType: 1}, {Name: "s", ElemType: 9, Sequence: true}},
 		},
 	}
 	var b bytes.Buffer
@@ -73,6 +73,7 @@ func TestWrite(t *testing.T) {
 	weight, scalar := message(t, g[5][0]), message(t, g[5][1])
 	input := message(t, message(t, message(t, g[11][0])[2][0])[1][0])
 	shape := message(t, input[2][0])
+	sequence := message(t, message(t, g[12][1])[2][0])
 	for _, c := range []struct {
 		what      string
 		got, want any
@@ -81,6 +82,10 @@ func TestWrite(t *testing.T) {
 		{"producer", m[2][0], []byte("p")},
 		{"producer_version", m[3][0], []byte("v")},
 		{"opset", message(t, m[8][0])[2][0], uint64(20)},
+		{"another domain", string(message(t, m[8][1])[1][0].([]byte)), "com.x"},
+		{"its version", message(t, m[8][1])[2][0], uint64(1)},
+		{"node domain", node[7][0], []byte("com.x")},
+		{"sequence of tensors", message(t, message(t, message(t, sequence[4][0])[1][0])[1][0])[1][0], uint64(9)},
 		{"metadata key", message(t, m[14][0])[1][0], []byte("task")},
 		{"metadata value", message(t, m[14][0])[2][0], []byte("rte")},
 		{"graph name", g[2][0], []byte("g")},

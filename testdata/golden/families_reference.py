@@ -33,7 +33,7 @@ FAMILIES = {  # model_type, or a name with one: what its configuration has besid
                                         "hidden_dropout_prob", "attention_probs_dropout_prob"])),
     "electra": dict(embedding_size=8),
     "albert": dict(embedding_size=8, num_hidden_layers=3, num_hidden_groups=2, inner_group_num=2, classifier_dropout_prob=0.0, std=0.2),
-    "mpnet": dict(pad_token_id=1, relative_attention_num_buckets=32, max_position_embeddings=150, tokens=140),  # beyond the last bucket
+    "mpnet": dict(pad_token_id=1, relative_attention_num_buckets=32, max_position_embeddings=110, tokens=100),  # beyond the last bucket
     # as DeBERTa-v3: buckets, one embedding of distances for all layers, projections shared with the content
     "deberta-v3": dict(DEBERTA, position_biased_input=False, position_buckets=8, share_att_key=True, norm_rel_ebd="layer_norm",
                        pos_att_type="p2c|c2p"),

@@ -7,8 +7,9 @@ For every variant below: <variant>/tokenizer.json, small and made of our own
 words, and <variant>/golden.jsonl, what Hugging Face tokenizers makes of the
 texts below with it. And for all variants:
 
-    unicode.json     CRC-32 of what normalizers and pre-tokenizer do to every
-                     code point, by blocks of 4096
+    unicode.json     CRC-32 of what normalizers and pre-tokenizers make of texts
+                     with every code point, by blocks of 4096
+    clusters.map     the character map of its column "clusters"
     truncation.json  tokens kept of pairs of 0 to 9 tokens, for budgets 0 to 13
 """
 
@@ -19,7 +20,8 @@ import random
 import unicodedata
 import zlib
 
-from tokenizers import Tokenizer, __version__, normalizers, pre_tokenizers
+from charactermap import character_map
+from tokenizers import Regex, Tokenizer, __version__, normalizers, pre_tokenizers
 
 assert __version__ == "0.23.3", __version__
 here = pathlib.Path(__file__).parent
@@ -133,17 +135,37 @@ for name, config in variants.items():
 
 off = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
 only = lambda option: normalizers.BertNormalizer(**(off | {option: True})).normalize_str
-words_of = lambda text: " ".join(word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(text))
+words_of = lambda p: lambda text: " ".join(word for word, _ in p.pre_tokenize_str(text))
+isolated = lambda pattern: words_of(pre_tokenizers.Split(Regex(pattern), "isolated"))
+formed = {form: getattr(normalizers, form.upper())().normalize_str for form in ("nfc", "nfd", "nfkc", "nfkd")}
+marks, lower, nmt = (n().normalize_str for n in (normalizers.StripAccents, normalizers.Lowercase, normalizers.Nmt))
+strip = normalizers.Strip().normalize_str
+# A SentencePiece character map that writes "o" for "º" and "A" for "a", to see grapheme clusters by.
+(here / "clusters.map").write_bytes(character_map({"º": "o", "a": "A"}))
+clusters = normalizers.Precompiled((here / "clusters.map").read_bytes()).normalize_str
 columns = {
-    "clean_text": lambda c: only("clean_text")(f"a{c}b"),
-    "handle_chinese_chars": lambda c: only("handle_chinese_chars")(f"a{c}b"),
-    "strip_accents": lambda c: only("strip_accents")(f"a{c}b"),
-    "lowercase": lambda c: only("lowercase")(f"a{c}b"),
-    "order": lambda c: only("strip_accents")(f"a\u302e{c}\U0001d165b"),
-    "words": lambda c: words_of(f"a{c}b"),
+    "clean_text": (only("clean_text"), "a{}b"),
+    "handle_chinese_chars": (only("handle_chinese_chars"), "a{}b"),
+    "strip_accents": (only("strip_accents"), "a{}b"),
+    "lowercase": (only("lowercase"), "a{}b"),
+    "order": (only("strip_accents"), "a\u302e{}\U0001d165b"),
+    "words": (words_of(pre_tokenizers.BertPreTokenizer()), "a{}b"),
+    **{form: (f, "a{}\u0301\u0323{}b") for form, f in formed.items()},
+    "marks": (marks, "a{}b"),
+    "lower": (lower, "a{}b"),
+    "nmt": (nmt, "a{}b"),
+    "strip": (strip, "{}a{}"),
+    "byte_level": (words_of(pre_tokenizers.ByteLevel(add_prefix_space=False)), "a{}1{}! {}"),
+    "whitespace": (words_of(pre_tokenizers.Whitespace()), "a{}!"),
+    "white_split": (words_of(pre_tokenizers.WhitespaceSplit()), "a{}b"),
+    "digits": (words_of(pre_tokenizers.Digits(individual_digits=False)), "a{}1"),
+    "punctuation": (words_of(pre_tokenizers.Punctuation("contiguous")), "a{}!"),
+    "expression": (isolated(r"\w+|[^\w\s]+|\s+"), "a{}!"),
+    "classes": (isolated(r"\d+|\p{L}+|[\w]+|\W+"), "a{}1!{}_"),
+    "clusters": (clusters, "º{}a{}\u0301"),
 }
 blocks = [[chr(c) for c in range(start, start + 4096) if not 0xD800 <= c <= 0xDFFF] for start in range(0, 0x110000, 4096)]
-table = {name: ["%08x" % zlib.crc32("\n".join(map(f, block)).encode()) for block in blocks] for name, f in columns.items()}
+table = {name: {"text": text, "crc": ["%08x" % zlib.crc32("\n".join(f(text.replace("{}", c)) for c in block).encode()) for block in blocks]} for name, (f, text) in columns.items()}
 write(here / "unicode.json", [json.dumps(table, indent=0)])
 
 hf = Tokenizer.from_str(json.dumps(variants["stripped"]))

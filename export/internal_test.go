@@ -1,0 +1,4 @@
+package export
+
+// WriteCheckpoint is writeCheckpoint.
+var WriteCheckpoint = writeCheckpoint
