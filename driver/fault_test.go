@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -168,6 +169,16 @@ func TestFaultDisk(t *testing.T) {
 			}
 			if result.Checkpoints.Failed != notes {
 				t.Errorf("%s: %d failures, %d notes", what, result.Checkpoints.Failed, notes)
+			}
+			if _, err := os.Stat(filepath.Join(going, checkpointsDir, fmt.Sprint(stepPrefix, everythingSteps))); err != nil {
+				// It refused the last one twice, and nothing after it.
+				if notes < 2 || fs.Count() > n+times+10 {
+					t.Errorf("%s: the last checkpoint is missing after %d notes: %v", what, notes, err)
+				}
+				if result, err = attempt(&faultfs.FS{}, going, Resume, nil); err != nil {
+					t.Errorf("%s: resuming for the last checkpoint: %v", what, err)
+					continue
+				}
 			}
 			outcomeOf(t, result, going).compare(t, what+", continue", want)
 		}

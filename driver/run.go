@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
@@ -51,7 +52,21 @@ const (
 	modelDir       = "model"
 )
 
-var runNames = []string{configFile, metricsFile, checkpointsDir, modelDir}
+// contents are the names in a run directory and what they are.
+var contents = map[string]fs.FileMode{configFile: 0, metricsFile: 0, checkpointsDir: fs.ModeDir, modelDir: fs.ModeDir, durable.LockFile: 0}
+
+// describe names a type of file.
+func describe(kind fs.FileMode) string {
+	switch kind {
+	case 0:
+		return "file"
+	case fs.ModeDir:
+		return "directory"
+	case fs.ModeSymlink:
+		return "symbolic link"
+	}
+	return "special file"
+}
 
 // OpenRun opens dir and writes config to its config.json. Resuming, config must agree with what is there in every key
 // that can change a result. What a crash left under temporary names is removed. Close the run when done.
@@ -99,8 +114,8 @@ func (r *Run) admit(mode Mode) error {
 		if e.Name() != durable.LockFile {
 			taken = e.Name()
 		}
-		if e.Type()&fs.ModeSymlink != 0 && owned(e.Name()) {
-			return fmt.Errorf("opening %w %s: %s is a symbolic link, which a run does not write through; put what it points to in its place", ErrRun, r.Dir, e.Name())
+		if kind, ours := contents[e.Name()]; ours && e.Type() != kind {
+			return fmt.Errorf("opening %w %s: %s is a %v; a run reads and writes no links and no devices, and has a %v there", ErrRun, r.Dir, e.Name(), describe(e.Type()), describe(kind))
 		}
 	}
 	switch {
@@ -119,7 +134,7 @@ func (r *Run) admit(mode Mode) error {
 // prepare makes the directory what mode wants of it.
 func (r *Run) prepare(mode Mode) error {
 	if mode == Overwrite {
-		for _, name := range runNames {
+		for _, name := range []string{configFile, metricsFile, checkpointsDir, modelDir} {
 			if err := r.fs.Remove(filepath.Join(r.Dir, name)); err != nil {
 				return fmt.Errorf("overwriting %w: %w", ErrRun, err)
 			}
@@ -158,26 +173,17 @@ func (r *Run) writeConfig() error {
 	if err != nil {
 		return err
 	}
-	if before, err := os.ReadFile(path); err == nil && bytes.Equal(before, data) {
+	if before, err := confine.ReadFile(path); err == nil && bytes.Equal(before, data) {
 		return nil
 	}
 	return durable.ReplaceFile(r.fs, path, writeBytes(data))
 }
 
-func owned(name string) bool {
-	for _, n := range runNames {
-		if n == name {
-			return true
-		}
-	}
-	return name == durable.LockFile
-}
-
 // foreign returns the name of an entry that is not a run's nor hidden, or "".
 func foreign(entries []os.DirEntry) string {
 	for _, e := range entries {
-		if name := e.Name(); !owned(name) && !strings.HasPrefix(name, ".") {
-			return name
+		if _, ours := contents[e.Name()]; !ours && !strings.HasPrefix(e.Name(), ".") {
+			return e.Name()
 		}
 	}
 	return ""
@@ -186,7 +192,7 @@ func foreign(entries []os.DirEntry) string {
 // compare refuses to resume under another configuration, naming what differs.
 func (r *Run) compare() error {
 	path := filepath.Join(r.Dir, configFile)
-	data, err := os.ReadFile(path)
+	data, err := confine.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("resuming %w %s: %w; there is nothing to resume, leave --resume away", ErrRun, r.Dir, err)
 	}

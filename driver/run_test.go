@@ -173,6 +173,34 @@ func TestOpenRunInUnusablePlaces(t *testing.T) {
 	}
 }
 
+// A run directory that a stranger made cannot make a run read, truncate, append to or remove what is outside it.
+func TestHostileRunDirectory(t *testing.T) {
+	origin, _, _ := stopped(t)
+	for name := range contents {
+		for _, mode := range []Mode{Create, Resume, ForceResume, Overwrite} {
+			root := t.TempDir()
+			dir, outside := filepath.Join(root, "run"), filepath.Join(root, "outside")
+			if err := link(origin, dir); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, name)
+			if err := os.Rename(path, outside); err != nil { // the export and the lock are not there
+				write(t, outside, "mine")
+			}
+			if err := os.Symlink(outside, path); err != nil {
+				t.Fatal(err)
+			}
+			before := fmt.Sprint(filesBelow(root))
+			if _, err := OpenRun(dir, mode, nil); !errors.Is(err, ErrRun) || !mentions(err, dir, name, "symbolic link") {
+				t.Errorf("a link for %s, mode %d: %v", name, mode, err)
+			}
+			if after := fmt.Sprint(filesBelow(root)); after != before {
+				t.Errorf("a link for %s, mode %d: %s became %s", name, mode, before, after)
+			}
+		}
+	}
+}
+
 // readOnly is a directory that cannot be written below, "" where that cannot be had.
 func readOnly(t *testing.T) string {
 	if os.Geteuid() == 0 {

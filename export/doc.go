@@ -9,5 +9,8 @@
 //	config.json        the base model's, with id2label, label2id, problem_type and an "r3f_ort" object ([Info])
 //	tokenizer.json …   the tokenizer's files, unchanged
 //
+// [WriteTraining] writes a pretrained model as artifacts of ONNX Runtime's training API instead, which package
+// driver/artifacts describes.
+//
 // A directory is replaced as a whole: whoever opens it sees the old export or the new one, never parts of both.
 package export

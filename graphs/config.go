@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // ErrModel is wrapped by every error that a model directory's content causes.
@@ -61,7 +62,7 @@ func (c *Config) fields() []field {
 // ReadConfig reads and validates DIR/config.json.
 func ReadConfig(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := confine.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the model's configuration: %w: %w; --model wants a directory with config.json, model.safetensors and tokenizer.json", ErrModel, err)
 	}

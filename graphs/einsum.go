@@ -157,16 +157,3 @@ func gradEinsum(b *Builder, n *Node, dy *Value) []*Value {
 	}
 	return out
 }
-
-// rowsEinsum passes a selection to every operand that has its subscript.
-func rowsEinsum(n *Node, axis int) []int {
-	e, err := parseEinsum(n)
-	if err != nil {
-		return nil
-	}
-	out := make([]int, len(n.Inputs))
-	for i, labels := range e.in {
-		out[i] = slices.Index(labels, e.out[axis])
-	}
-	return out
-}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 	"github.com/r3f-ort/r3f-ort/internal/rng"
 	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
@@ -84,7 +85,11 @@ func Load(dir string, labels int, seed uint64) (*Model, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, "model.safetensors")
-	file, err := safetensors.Open(path)
+	err = confine.Check(path)
+	var file *safetensors.File
+	if err == nil {
+		file, err = safetensors.Open(path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the model's weights: %w: %w; convert pytorch_model.bin with transformers' save_pretrained", ErrModel, err)
 	}

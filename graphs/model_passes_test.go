@@ -295,7 +295,7 @@ func compareEachPass(t *testing.T, m *graphs.Model, options []graphs.Options) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := strings.Join(passes, " "), "rows noise dropout shift gemm fold dead"; got != want {
+			if got, want := strings.Join(passes, " "), "einsum rows noise dropout shift gemm fold dead"; got != want {
 				t.Errorf("passes %s, not %s", got, want)
 			}
 		})

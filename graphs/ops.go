@@ -80,7 +80,7 @@ var operators = map[string]operator{
 	// matrix products
 	"MatMul": {inputs: "*A *B", since: 13, infer: inferMatMul, gradient: gradMatMul, source: matrixCalculus, rows: rowsMatMul},
 	"Gemm":   {inputs: "*A *B *C?", since: 13, infer: inferGemm, gradient: gradGemm, source: matrixCalculus},
-	"Einsum": {inputs: "*Inputs...", since: 12, infer: inferEinsum, gradient: gradEinsum, source: elementary, rows: rowsEinsum},
+	"Einsum": {inputs: "*Inputs...", since: 12, infer: inferEinsum, gradient: gradEinsum, source: elementary},
 	// normalisation, reduction and scan
 	"LayerNormalization": {inputs: "*X *Scale *B?", since: 17, infer: inferLayerNorm, gradient: gradLayerNorm, source: "Ba, Kiros and Hinton, arXiv 1607.06450, equation 4", rows: rowsNormalised},
 	"Softmax":            {inputs: "*input", since: 13, infer: inferSame, gradient: gradSoftmax, source: elementary, rows: rowsNormalised},

@@ -25,7 +25,8 @@ type pass struct {
 
 // passes run in this order, with the checker after each.
 var passes = []pass{
-	{"rows", "first, while the graph is as the model defines it: what only the head's row needs shrinks to that row, dropout sites included", passRows},
+	{"einsum", "first, so that the others see products of matrices and no subscripts", passEinsum},
+	{"rows", "early, while the graph is as the model defines it: what only the head's row needs shrinks to that row, dropout sites included", passRows},
 	{"noise", "before dropout, so that masks are shaped for the doubled batch", passNoise},
 	{"dropout", "after shapes are final: each site becomes a product with a mask fed by the driver", passDropout},
 	{"shift", "after noise, so that the shapes it spells out are final, and after rows, which moves through the marker but not through its parts", passShift},

@@ -1,6 +1,7 @@
 package graphs_test
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/r3f-ort/r3f-ort/graphs"
 	"github.com/r3f-ort/r3f-ort/graphs/eval"
+	"github.com/r3f-ort/r3f-ort/graphs/graphtest"
 )
 
 // feedsOf draws a normal feed for every float of a graph and an index under 2 for every integer.
@@ -162,6 +164,60 @@ func TestShiftErrors(t *testing.T) {
 		b.Op("RelativeShift", nil, b.Input("x", graphs.Float32, shape...))
 		says(t, b.Err(), "RelativeShift", shape.String(), "[..., T, 2T]")
 	}
+}
+
+// Every Einsum of two operands becomes a product of matrices with the same values and the same gradients.
+func TestEinsumPass(t *testing.T) {
+	for i, rc := range graphtest.Cases() {
+		if rc.Op != "Einsum" {
+			continue
+		}
+		t.Run(rc.Name, func(t *testing.T) {
+			c, y, err := rc.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			feeds := c.Feeds(newRandom(uint64(i)), 3, 2)
+			after := prepare(t, &graphs.Model{Graph: c.G}, graphs.Options{})["dead"]
+			operands := len(y.Producer.Inputs)
+			if n := countOps(after); (n["Einsum"] == 0) != (operands == 2) || (n["MatMul"] == 1) != (operands == 2) {
+				t.Errorf("%d operands became %v\n%v", operands, n, after)
+			}
+			joint, grads, err := c.Differentiate(y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := run(t, joint, withCotangent(feeds, y))
+			b := graphs.NewBuilder(after)
+			u := b.Input("u", graphs.Float32, y.Shape...)
+			lowered, err := b.Differentiate(after.Outputs[0], u, c.Floats)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, x := range c.Floats {
+				d := b.Op("Identity", nil, lowered.Dense[x])
+				d.Name = fmt.Sprint("d", k)
+				after.Outputs = append(after.Outputs, d)
+			}
+			got := run(t, after, withCotangent(feeds, y))
+			if d := distance(got["y"], want["y"]); d > 1e-12 {
+				t.Errorf("the result differs by %.2g\n%v", d, after)
+			}
+			for k, x := range c.Floats {
+				if d := distance(got[fmt.Sprint("d", k)], want[grads.Dense[x].Name]); d > 1e-12 {
+					t.Errorf("the gradient of %s differs by %.2g\n%v", x.Name, d, after)
+				}
+			}
+		})
+	}
+}
+
+// withCotangent adds 1, 2, 3, … as the gradient "u" of y.
+func withCotangent(feeds map[string]eval.Tensor, y *graphs.Value) map[string]eval.Tensor {
+	out := maps.Clone(feeds)
+	next := 0.0
+	out["u"] = fill(y.Shape, 3, 2, func() float64 { next++; return next })
+	return out
 }
 
 // Shape arithmetic on literals is done once, at compile time.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // Load reads the tokenizer of a model directory: from tokenizer.json or, where
@@ -36,7 +38,7 @@ func load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(file)
+	data, err := confine.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func load(path string) (*Tokenizer, error) {
 	t.files = []string{file}
 	for _, name := range besides {
 		beside := filepath.Join(dir, name)
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && beside != filepath.Clean(file) {
+		if confine.Check(beside) == nil && beside != filepath.Clean(file) {
 			t.files = append(t.files, beside)
 		}
 	}

@@ -4,8 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // padFromSection takes the padding token from the padding section of a
@@ -34,7 +35,7 @@ func (t *Tokenizer) padFromSection(s section) error {
 func (t *Tokenizer) findPad(dir string) error {
 	for _, name := range []string{configFile, specialTokensFile} {
 		file := filepath.Join(dir, name)
-		data, err := os.ReadFile(file)
+		data, err := confine.ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dlclark/regexp2/v2"
 )
@@ -62,15 +63,47 @@ func compilePattern(expr string) (pattern, error) {
 	return pattern{regexp: re}, nil
 }
 
-// wordClass is \w of Oniguruma: within a character class, and on its own, where
-// the six numbers of Latin-1 belong to it.
-const (
-	wordClass = `\p{L}\p{Nl}\p{Other_Alphabetic}\p{M}\p{Nd}\p{Pc}`
+// The classes of Oniguruma, in Unicode 16, as members of a character class.
+var (
+	letterClass = `\p{L}` + members(letters16)
+	numberClass = `\p{N}` + members(digits16)
+	digitClass  = `\p{Nd}` + members(digits16)
+	wordClass   = `\p{Nl}\p{Other_Alphabetic}\p{M}\p{Pc}` + letterClass + digitClass + members(marks16)
+	// On its own, \w knows the six numbers of Latin-1 as well.
 	wordAlone = wordClass + `\u00B2\u00B3\u00B9\u00BC-\u00BE`
+	// wordBoundary is \b.
+	wordBoundary = `(?:(?<=[` + wordAlone + `])(?![` + wordAlone + `])|(?<![` + wordAlone + `])(?=[` + wordAlone + `]))`
 )
 
-// wordBoundary is \b of Oniguruma.
-const wordBoundary = `(?:(?<=[` + wordAlone + `])(?![` + wordAlone + `])|(?<![` + wordAlone + `])(?=[` + wordAlone + `]))`
+// members writes a table as members of a character class.
+func members(table *unicode.RangeTable) string {
+	var b strings.Builder
+	for _, r := range table.R16 {
+		fmt.Fprintf(&b, "%c-%c", r.Lo, r.Hi)
+	}
+	for _, r := range table.R32 {
+		fmt.Fprintf(&b, "%c-%c", r.Lo, r.Hi)
+	}
+	return b.String()
+}
+
+// classes are the escapes that stand for classes: within a character class, and
+// on their own.
+var classes = map[string][2]string{
+	`\w`:     {wordClass, "[" + wordAlone + "]"},
+	`\W`:     {"", "[^" + wordAlone + "]"},
+	`\d`:     {digitClass, "[" + digitClass + "]"},
+	`\D`:     {"", "[^" + digitClass + "]"},
+	`\p{L}`:  {letterClass, "[" + letterClass + "]"},
+	`\P{L}`:  {"", "[^" + letterClass + "]"},
+	`\p{N}`:  {numberClass, "[" + numberClass + "]"},
+	`\P{N}`:  {"", "[^" + numberClass + "]"},
+	`\p{Nd}`: {digitClass, "[" + digitClass + "]"},
+	`\b`:     {"", wordBoundary},
+	`\B`:     {},
+	`\h`:     {},
+	`\H`:     {},
+}
 
 // translate writes an expression of Oniguruma for regexp2. What differs in
 // meaning is spelt out, or refused where it cannot be.
@@ -80,22 +113,20 @@ func translate(expr string) (string, error) {
 	for i := 0; i < len(expr); i++ {
 		switch c := expr[i]; {
 		case c == '\\' && i+1 < len(expr):
-			i++
-			switch e := expr[i]; {
-			case e == 'w' && inClass:
-				b.WriteString(wordClass)
-			case e == 'w':
-				b.WriteString("[" + wordAlone + "]")
-			case e == 'W' && !inClass:
-				b.WriteString("[^" + wordAlone + "]")
-			case e == 'b' && !inClass:
-				b.WriteString(wordBoundary)
-			case e == 'W', e == 'B', e == 'h', e == 'H':
-				return "", fmt.Errorf(`\%c is not understood here`, e)
-			default:
-				b.WriteByte(c)
-				b.WriteByte(e)
+			escape := expr[i : i+2]
+			if end := strings.IndexByte(expr[i:], '}'); end > 0 && strings.ContainsAny(expr[i+1:i+2], "pP") {
+				escape = expr[i : i+end+1]
 			}
+			i += len(escape) - 1
+			if forms, ok := classes[escape]; ok {
+				if escape = forms[1]; inClass {
+					escape = forms[0]
+				}
+				if escape == "" {
+					return "", fmt.Errorf("%s is not understood here", expr[:i+1])
+				}
+			}
+			b.WriteString(escape)
 		case inClass && (c == '[' || strings.HasPrefix(expr[i:], "&&")):
 			return "", errors.New("a character class within another is not understood")
 		case c == '[':

@@ -117,6 +117,13 @@ func (p *precompiled) appendNormalized(dst, text []byte) ([]byte, error) {
 		cluster := text[:size]
 		if next, _ := utf8.DecodeRune(text[size:]); r == '\r' || !standsAlone(r) || len(text) > size && !standsAlone(next) {
 			cluster, _, _, _ = uniseg.FirstGraphemeCluster(text, -1)
+			for end := len(cluster); end < len(text); cluster = text[:end] {
+				next, size := utf8.DecodeRune(text[end:])
+				if !extends(next) {
+					break
+				}
+				end += size
+			}
 		}
 		text = text[len(cluster):]
 		if len(cluster) == 1 {

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 const (
@@ -87,7 +88,7 @@ func readSettings(dir string) (*settings, error) {
 // decodeFile reads a JSON object; an absent file gives a null section.
 func decodeFile(file string, target any) (section, error) {
 	root := section{file: file}
-	data, err := os.ReadFile(file)
+	data, err := confine.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return root, nil
 	}

@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// column is what a component makes of a text for every code point c, written
-// for "{}".
+// column is what a component makes of a text that has every code point for "{}",
+// the texts of a block of 4096 code points one after the other.
 type column struct {
 	Text string   `json:"text"`
-	CRC  []string `json:"crc"` // CRC-32 per block of 4096 code points
+	CRC  []string `json:"crc"` // CRC-32 per block, of those that have characters
 }
 
 // TestEveryCodePoint compares what normalizers and pre-tokenizers make of every
@@ -95,25 +95,25 @@ func TestEveryCodePoint(t *testing.T) {
 
 func (c column) check(t *testing.T, name string, f func(dst, text []byte) []byte) {
 	t.Helper()
-	parts := strings.Split(c.Text, "{}")
+	var starts []rune
+	for start := rune(0); start < 0x34000; start += 4096 {
+		starts = append(starts, start)
+	}
+	starts = append(starts, 0xE0000, 0x10F000)
+	if len(c.CRC) != len(starts) {
+		t.Fatalf("%s has %d blocks, want %d", name, len(c.CRC), len(starts))
+	}
 	var text, out []byte
-	for block := range rune(0x110000 / 4096) {
-		out = out[:0]
-		for r := block * 4096; r < (block+1)*4096; r++ {
-			if 0xD800 <= r && r <= 0xDFFF {
-				continue
+	for i, start := range starts {
+		text = text[:0]
+		for r := start; r < start+4096; r++ {
+			if r < 0xD800 || 0xDFFF < r {
+				text = append(text, strings.ReplaceAll(c.Text, "{}", string(r))...)
 			}
-			if r%4096 > 0 {
-				out = append(out, '\n')
-			}
-			text = append(text[:0], parts[0]...)
-			for _, part := range parts[1:] {
-				text = fmt.Append(text, string(r), part)
-			}
-			out = f(out, text)
 		}
-		if sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(out)); sum != c.CRC[block] {
-			t.Errorf("%s of %q: block from U+%04X: checksum %s, want %s", name, c.Text, block*4096, sum, c.CRC[block])
+		out = f(out[:0], text)
+		if sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(out)); sum != c.CRC[i] {
+			t.Errorf("%s of %q: block from U+%04X: checksum %s, want %s", name, c.Text, start, sum, c.CRC[i])
 		}
 	}
 }

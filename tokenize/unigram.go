@@ -11,8 +11,8 @@ import (
 // probabilities are independent.
 //
 // It replaces the library's Unigram model, which adds a bonus for length to
-// the scores, knows no token beyond 20 bytes, searches the vocabulary for
-// every substring and panics on a character cut by that limit.
+// the scores, knows no token beyond 20 bytes, looks every substring up and, with
+// byte fallback, writes every word in bytes.
 //
 // Source: Kudo 2018, arXiv 1804.10959, section 3.2 (Viterbi); Hugging Face
 // tokenizers, models/unigram/model.rs.
@@ -32,10 +32,6 @@ const unknownPenalty = 10
 type scored struct {
 	token string
 	score float64
-}
-
-func (t *scored) UnmarshalJSON(data []byte) error {
-	return json.Unmarshal(data, &[2]any{&t.token, &t.score})
 }
 
 func newUnigram(s section) (model, error) {

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 const (
@@ -37,7 +38,7 @@ func loadFamily(file string, data []byte) (*Tokenizer, error) {
 	case ".json":
 		merges := filepath.Join(dir, mergesFile)
 		var lines []byte
-		if lines, err = os.ReadFile(merges); err != nil {
+		if lines, err = confine.ReadFile(merges); err != nil {
 			return nil, fmt.Errorf("%w; %s needs it", err, file)
 		}
 		if from.vocab, err = readVocab(from.at); err == nil {

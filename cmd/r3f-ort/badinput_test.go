@@ -79,7 +79,7 @@ func TestBadModel(t *testing.T) {
 		"no tokenizer":            {"tokenizer.json", nil, []string{"tokenizer.json"}},
 		"tokenizer is not JSON":   {"tokenizer.json", func(b []byte) []byte { return b[1:] }, []string{"tokenizer.json", "not JSON"}},
 		"another tokenizer":       {"tokenizer.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"was":`), []byte(`"was":9`), 1) }, []string{"do not belong together"}},
-		"unsupported tokenizer":   {"tokenizer.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"WordPiece"`), []byte(`"Unigram"`), 1) }, []string{"Unigram", "WordPiece"}},
+		"unsupported tokenizer":   {"tokenizer.json", func(b []byte) []byte { return bytes.Replace(b, []byte(`"WordPiece"`), []byte(`"WordLevel"`), 1) }, []string{"WordLevel", "WordPiece"}},
 		"configuration truncated": {"config.json", func(b []byte) []byte { return b[:40] }, []string{"config.json"}},
 	} {
 		t.Run(name, func(t *testing.T) {

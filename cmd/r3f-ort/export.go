@@ -16,6 +16,7 @@ import (
 	"github.com/r3f-ort/r3f-ort/driver/trainapi"
 	"github.com/r3f-ort/r3f-ort/export"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 	"github.com/r3f-ort/r3f-ort/tokenize"
 )
 
@@ -76,10 +77,12 @@ func runExportFlags() []cli.Flag {
 	}
 }
 
-// otherFormat refuses flags that the format at hand would ignore.
+// otherFormat refuses flags that the format at hand would ignore, but for those from the environment, which is for every
+// verb.
 func otherFormat(c *cli.Context, flags []cli.Flag, theirs string) error {
 	for _, f := range flags {
-		if name := f.Names()[0]; c.IsSet(name) {
+		name := f.Names()[0]
+		if _, environment := os.LookupEnv(envName(name)); c.IsSet(name) && !environment {
 			return usagef("--%s belongs to --format %s", name, theirs)
 		}
 	}
@@ -142,7 +145,7 @@ type runConfig struct {
 func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	path := filepath.Join(run, "config.json")
 	var config runConfig
-	data, err := os.ReadFile(path)
+	data, err := confine.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, &config)
 	}

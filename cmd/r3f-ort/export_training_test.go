@@ -98,6 +98,9 @@ func TestExportTrainingRefuses(t *testing.T) {
 			onlyFinal(t, filepath.Dir(out))
 		})
 	}
+	cmd := command(t, "export", "--run", "runs/absent", "--out", filepath.Join(t.TempDir(), "model"))
+	cmd.Env = append(cmd.Env, envName("model")+"="+model, envName("seed")+"=2")
+	finish(t, cmd).want(t, exitUsage, "runs/absent") // not about flags of another format
 	other := t.TempDir()
 	write(t, filepath.Join(other, "thesis.txt"), []byte("mine"))
 	o := r3f(t, "export", "--format", "ort-training", "--model", model, "--labels", "2", "--out", other, "--overwrite")

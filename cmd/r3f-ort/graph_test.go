@@ -74,7 +74,7 @@ func TestGraphUsage(t *testing.T) {
 		args []string
 		says []string
 	}{
-		{[]string{"dump", "--model", dir, "--after", "folding"}, []string{`"folding"`, "model, rows, noise"}},
+		{[]string{"dump", "--model", dir, "--after", "folding"}, []string{`"folding"`, "model, einsum, rows, noise"}},
 		{[]string{"dump", "--model", dir, "--after", "fold", "--backward"}, []string{"--after", "--backward", "contradict"}},
 		{[]string{"dump", "--model", dir, "--method", "r5f"}, []string{"--method", `"r5f"`, "r3f"}},
 		{[]string{"dump", "--model", dir, "--labels", "0"}, []string{"--labels is 0"}},

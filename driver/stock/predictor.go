@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // Predictor runs an exported model.onnx: input_ids, attention_mask and, where the model has segments,
@@ -22,7 +24,8 @@ type Predictor struct {
 // batchInputs are the inputs that an exported model may have.
 var batchInputs = []string{"input_ids", "attention_mask", "token_type_ids"}
 
-// NewPredictor loads an exported model.
+// NewPredictor loads an exported model. What the file at path says cannot make it read outside the file's directory: a
+// link that leads out is refused, and ONNX Runtime refuses external data that does.
 func NewPredictor(path string, o Options) (*Predictor, error) {
 	if o.Threads <= 0 {
 		o.Threads = runtime.NumCPU()
@@ -39,6 +42,9 @@ func NewPredictor(path string, o Options) (*Predictor, error) {
 }
 
 func (p *Predictor) load(path string, o Options) error {
+	if err := confine.Check(path); err != nil {
+		return err
+	}
 	so, err := sessionOptions(o)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package stock_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -8,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // exported writes the model as one ONNX file, weights inside.
@@ -124,4 +128,69 @@ func TestPredictorErrors(t *testing.T) {
 		t.Errorf("no file: error %v", err)
 	}
 	opens(t) // none of them left the library in use by mistake, or unloaded it twice
+}
+
+// A model file may name a file of its own directory for a tensor's data, and none outside it, in whatever way.
+func TestExternalDataStaysInside(t *testing.T) {
+	needLibrary(t)
+	for _, c := range []struct {
+		location string
+		link     string // what location is a symbolic link to, or ""
+		inside   bool
+	}{{"weights.bin", "", true}, {"../secret.bin", "", false}, {"", "", false}, {"weights.bin", "../secret.bin", false}} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "model.onnx")
+		secret := filepath.Join(filepath.Dir(dir), "secret.bin")
+		err := os.WriteFile(secret, make([]byte, 16), 0o644)
+		if c.location == "" {
+			c.location = secret
+		}
+		if here := filepath.Join(dir, c.location); c.link != "" {
+			err = errors.Join(err, os.Symlink(c.link, here))
+		} else if c.inside {
+			err = errors.Join(err, os.WriteFile(here, make([]byte, 16), 0o644))
+		}
+		if err := errors.Join(err, os.WriteFile(path, externalModel(c.location), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := stock.NewPredictor(path, stock.Options{Threads: 1})
+		if (err == nil) != c.inside {
+			t.Errorf("data in %q, a link to %q: %v", c.location, c.link, err)
+		}
+		if err == nil {
+			p.Close()
+		}
+	}
+	path := exported(t, tiny(t), "logits")
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere.onnx")
+	if err := errors.Join(os.Rename(path, elsewhere), os.Symlink(elsewhere, path)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stock.NewPredictor(path, stock.Options{Threads: 1}); !errors.Is(err, confine.ErrRefused) {
+		t.Errorf("a link to a model elsewhere: %v", err)
+	}
+}
+
+// externalModel is logits = float(input_ids) + w, [1, 4], with w in a file.
+func externalModel(location string) []byte {
+	message := func(field protowire.Number, content ...[]byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), slices.Concat(content...))
+	}
+	text := func(field protowire.Number, s string) []byte { return message(field, []byte(s)) }
+	number := func(field protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), v)
+	}
+	entry := func(key, value string) []byte { return message(13, text(1, key), text(2, value)) }
+	const float, int64s = 1, 7
+	value := func(field protowire.Number, name string, element uint64) []byte {
+		shape := message(2, message(1, number(1, 1)), message(1, number(1, 4)))
+		return message(field, text(1, name), message(2, message(1, number(1, element), shape)))
+	}
+	graph := message(7,
+		message(1, text(1, "input_ids"), text(2, "f"), text(4, "Cast"), message(5, text(1, "to"), number(3, float), number(20, 2))),
+		message(1, text(1, "f"), text(1, "w"), text(2, "logits"), text(4, "Add")),
+		text(2, "external"),
+		message(5, number(1, 4), number(2, float), text(8, "w"), entry("location", location), entry("offset", "0"), entry("length", "16"), number(14, 1)),
+		value(11, "input_ids", int64s), value(12, "logits", float))
+	return slices.Concat(number(1, 9), graph, message(8, text(1, ""), number(2, 20)))
 }

@@ -164,8 +164,8 @@ columns = {
     "classes": (isolated(r"\d+|\p{L}+|[\w]+|\W+"), "a{}1!{}_"),
     "clusters": (clusters, "º{}a{}\u0301"),
 }
-blocks = [[chr(c) for c in range(start, start + 4096) if not 0xD800 <= c <= 0xDFFF] for start in range(0, 0x110000, 4096)]
-table = {name: {"text": text, "crc": ["%08x" % zlib.crc32("\n".join(f(text.replace("{}", c)) for c in block).encode()) for block in blocks]} for name, (f, text) in columns.items()}
+blocks = [[chr(c) for c in range(start, start + 4096) if not 0xD800 <= c <= 0xDFFF] for start in [*range(0, 0x34000, 4096), 0xE0000, 0x10F000]]
+table = {name: {"text": text, "crc": ["%08x" % zlib.crc32(f("".join(text.replace("{}", c) for c in block)).encode()) for block in blocks]} for name, (f, text) in columns.items()}
 write(here / "unicode.json", [json.dumps(table, indent=0)])
 
 hf = Tokenizer.from_str(json.dumps(variants["stripped"]))
