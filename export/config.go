@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,6 +35,15 @@ type own struct {
 	Step      int                `json:"step"`
 	Metrics   map[string]float64 `json:"metrics,omitempty"`
 	Version   string             `json:"version"`
+	Imported  *sizes             `json:"imported,omitempty"`
+}
+
+// sizes are those of an imported model, whose graph tells them and whose config.json may not.
+type sizes struct {
+	VocabSize     int `json:"vocab_size"`
+	EmbeddingSize int `json:"embedding_size"`
+	HiddenSize    int `json:"hidden_size"`
+	MaxTokens     int `json:"max_tokens"`
 }
 
 // The values of problem_type, which transformers chooses the loss by.
@@ -43,7 +53,8 @@ const (
 )
 
 // config is the base model's config.json with what fine-tuning changed.
-func (o Options) config(base *graphs.Config) ([]byte, error) {
+// named says that the weights beside it have the names that transformers' class of the model gives them.
+func (o Options) config(base *graphs.Config, named bool) ([]byte, error) {
 	names, problem := o.Labels, classification
 	if names == nil {
 		names, problem = []string{"LABEL_0"}, regression // as transformers names it
@@ -61,17 +72,25 @@ func (o Options) config(base *graphs.Config) ([]byte, error) {
 			fields[key] = "float32"
 		}
 	}
-	fields["architectures"] = []string{base.Architecture()}
+	if a := base.Architecture(); a != "" && named {
+		fields["architectures"] = []string{a}
+	} else {
+		delete(fields, "architectures") // of the base model, whose class has no such head
+	}
 	fields["id2label"], fields["label2id"], fields["num_labels"] = id2label, label2id, len(names)
 	fields["problem_type"] = problem
-	fields["r3f_ort"] = own{o.Task, o.Method, o.BaseModel, o.MaxLength, o.Step, o.Metrics, o.Version}
+	mine := own{Task: o.Task, Method: o.Method, BaseModel: o.BaseModel, MaxLength: o.MaxLength, Step: o.Step, Metrics: o.Metrics, Version: o.Version}
+	if base.Imported() {
+		mine.Imported = &sizes{base.VocabSize, base.EmbeddingSize, base.HiddenSize, base.MaxTokens()}
+	}
+	fields["r3f_ort"] = mine
 	data, err := json.MarshalIndent(fields, "", "  ")
 	return append(data, '\n'), err
 }
 
 // Read reads what an export's config.json says. Errors about its content wrap graphs.ErrModel.
 func Read(dir string) (Info, error) {
-	c, err := graphs.ReadConfig(dir)
+	c, err := readConfig(dir)
 	if err != nil {
 		return Info{}, fmt.Errorf("opening an export: %w", err)
 	}
@@ -80,6 +99,24 @@ func Read(dir string) (Info, error) {
 		return Info{}, fmt.Errorf("opening an export: reading %s: %w: %w", filepath.Join(dir, configFile), graphs.ErrModel, err)
 	}
 	return info, nil
+}
+
+// readConfig reads config.json as the family's, or as an imported model's where this package wrote that it is one.
+func readConfig(dir string) (*graphs.Config, error) {
+	path := filepath.Join(dir, configFile)
+	data, err := os.ReadFile(path)
+	var fields struct {
+		Own struct{ Imported *sizes } `json:"r3f_ort"`
+	}
+	if err != nil || json.Unmarshal(data, &fields) != nil || fields.Own.Imported == nil {
+		return graphs.ReadConfig(dir) // which says what is wrong
+	}
+	s := fields.Own.Imported
+	c, err := graphs.ImportedConfig(data, graphs.Config{VocabSize: s.VocabSize, EmbeddingSize: s.EmbeddingSize, HiddenSize: s.HiddenSize}, s.MaxTokens)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", graphs.ErrModel, path, err)
+	}
+	return c, nil
 }
 
 // parse checks the part of config.json that this package wrote.

@@ -49,13 +49,13 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 		if err != nil {
 			return err
 		}
-		config, err := o.config(m.Config)
+		config, err := o.config(m.Config, !m.Config.Imported() || m.Checkpoint != nil)
 		if err != nil {
 			return err
 		}
 		var tensors []safetensors.Tensor
 		for _, w := range weights {
-			tensors = append(tensors, safetensors.FromFloat32s(w.Name, w.Shape, w.Data))
+			tensors = append(tensors, checkpointTensor(m, w))
 		}
 		files := []file{
 			{ModelFile, func(w io.Writer) error { return graph.WriteONNX(w, weights, metadata) }},
@@ -73,6 +73,25 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 		return fmt.Errorf("exporting the model to %s: %w%s", dir, err, durable.Advice(err))
 	}
 	return nil
+}
+
+// checkpointTensor is a parameter as transformers has it.
+func checkpointTensor(m *graphs.Model, w graphs.Weight) safetensors.Tensor {
+	c, ok := m.Checkpoint[w.Name]
+	if !ok {
+		return safetensors.FromFloat32s(w.Name, w.Shape, w.Data)
+	}
+	if !c.Transposed {
+		return safetensors.FromFloat32s(c.Name, w.Shape, w.Data)
+	}
+	rows, columns := w.Shape[0], w.Shape[1]
+	turned := make([]float32, len(w.Data))
+	for i := range rows {
+		for j := range columns {
+			turned[j*rows+i] = w.Data[i*columns+j]
+		}
+	}
+	return safetensors.FromFloat32s(c.Name, []int{columns, rows}, turned)
 }
 
 // Copy copies the export in src to dst, replacing an export that is there. On an error dst is as it was before.

@@ -15,7 +15,7 @@ import (
 // On an error dir is as it was before.
 func WriteGraph(dir string, c *graphs.Config, write func(path string) error, o Options) error {
 	err := replace(dir, ModelFile, func(temporary string) error {
-		config, err := o.config(c)
+		config, err := o.config(c, true)
 		if err != nil {
 			return err
 		}

@@ -37,6 +37,7 @@ type Config struct {
 	PadTokenID        int
 	NumLabels         int    // set by the caller: classes, or 1 for regression
 	data              []byte // the whole config.json
+	maxTokens         int    // of an imported model, where the graph says how many; see ImportedConfig
 }
 
 // field is one key of config.json and where its value goes.
@@ -75,6 +76,15 @@ func ReadConfig(dir string) (*Config, error) {
 
 // parseConfig decodes and validates the content of a config.json.
 func parseConfig(data []byte) (*Config, error) {
+	c, err := decodeConfig(data)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// decodeConfig reads the keys that shape a graph, under the names that the family gives them.
+func decodeConfig(data []byte) (*Config, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, err
@@ -101,7 +111,7 @@ func parseConfig(data []byte) (*Config, error) {
 			}
 		}
 	}
-	return &c, c.validate()
+	return &c, nil
 }
 
 // own decodes the keys that only one family has into target, a pointer to a struct with json tags that holds
@@ -163,6 +173,9 @@ func (c *Config) validate() error {
 
 // MaxTokens is the longest sequence that the position table holds.
 func (c *Config) MaxTokens() int {
+	if c.maxTokens > 0 {
+		return c.maxTokens
+	}
 	if first := families[c.ModelType].first; first != nil {
 		return c.MaxPositions - first(c)
 	}

@@ -21,6 +21,17 @@ type Model struct {
 	Head          []string // weight matrices of the head, from the encoder outwards; the last is out_proj
 	Weights       []Weight // one for each of Graph.Parameters, same order
 	Initialised   []string // parameters that the checkpoint lacked and that were drawn from the seed
+	Notes         []string // of an imported model: what its file lacked and was given, for the user to know
+
+	// Checkpoint says, for parameters of an imported model that transformers calls otherwise, how to write them.
+	Checkpoint map[string]CheckpointName
+}
+
+// CheckpointName is a parameter's name in transformers. Exporters store many matrices as [in, out]; transformers
+// has the transpose.
+type CheckpointName struct {
+	Name       string
+	Transposed bool
 }
 
 // Weight is one named parameter, row-major.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
-	"github.com/r3f-ort/r3f-ort/graphs"
 	"github.com/r3f-ort/r3f-ort/internal/rng"
 )
 
@@ -27,7 +26,7 @@ examples a second, the peak memory, and where the time of a step goes. Two furth
 Example:
    r3f-ort bench --batch-size 16 --length 128 --steps 5 --method r3f --dropout 0.1 --json`,
 		Flags: append([]cli.Flag{
-			modelFlag(),
+			modelFlag(), embeddingFlag(),
 			&cli.UintFlag{Name: "batch-size", Value: 16, Usage: "examples a batch"},
 			&cli.UintFlag{Name: "length", Value: 128, Usage: "tokens of each example"},
 			&cli.UintFlag{Name: "steps", Value: 5, Usage: "steps to time"},
@@ -71,7 +70,7 @@ func bench(c *cli.Context) (err error) {
 	if err := positive(c, "batch-size", "length", "steps"); err != nil {
 		return err
 	}
-	dir, err := modelDir(c.String("model"))
+	from, err := sourceOf(c)
 	if err != nil {
 		return err
 	}
@@ -79,7 +78,7 @@ func bench(c *cli.Context) (err error) {
 	if r.Threads == 0 {
 		r.Threads = runtime.NumCPU()
 	}
-	engine, library, err := benchEngine(c, dir, options.Seed, r.Threads)
+	engine, library, err := benchEngine(c, from, options.Seed, r.Threads)
 	if err != nil {
 		return err
 	}
@@ -125,9 +124,9 @@ func bench(c *cli.Context) (err error) {
 }
 
 // benchEngine makes the engine to time, and returns the version of its library.
-func benchEngine(c *cli.Context, dir string, seed uint64, threads int) (driver.Engine, string, error) {
+func benchEngine(c *cli.Context, from source, seed uint64, threads int) (driver.Engine, string, error) {
 	if c.String("engine") == trainingAPI {
-		e, err := openArtifacts(c, dir)
+		e, err := openArtifacts(c, from.path)
 		if err != nil {
 			return nil, "", err
 		}
@@ -135,7 +134,7 @@ func benchEngine(c *cli.Context, dir string, seed uint64, threads int) (driver.E
 		return e, version, nil
 	}
 	const classes = 2
-	m, err := graphs.Load(dir, classes, seed)
+	m, err := from.model(classes, seed)
 	if err != nil {
 		return nil, "", err
 	}

@@ -35,7 +35,7 @@ func (j *trainJob) openEngine() (driver.Engine, error) {
 		j.library = e.Library()
 		return e, nil
 	}
-	e, err := openArtifacts(c, j.modelDir)
+	e, err := openArtifacts(c, j.source.path)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +88,14 @@ func artifactsModel(dir string) (*artifacts.Manifest, *graphs.Model, *tokenize.T
 
 // loadArtifacts reads what training artifacts say about their model, and returns the longest sequence it takes.
 func (j *trainJob) loadArtifacts() (positions int, err error) {
-	manifest, m, tok, err := artifactsModel(j.modelDir)
+	manifest, m, tok, err := artifactsModel(j.source.path)
 	if err != nil {
 		return 0, err
 	}
 	j.model, j.tokenizer, j.dropout = m, tok, manifest.Model.Dropout
 	j.weights = []string{artifacts.TrainingModel, artifacts.OptimizerModel, artifacts.Checkpoint, artifacts.ManifestFile}
 	if k := j.task.NumLabels(); k != manifest.Model.Classes {
-		return 0, usagef("task %s has %d outputs, the artifacts in %s have %d: make artifacts for this task", j.task.Name, k, j.modelDir, manifest.Model.Classes)
+		return 0, usagef("task %s has %d outputs, the artifacts in %s have %d: make artifacts for this task", j.task.Name, k, j.source.path, manifest.Model.Classes)
 	}
 	for _, f := range []string{"dropout", "head-init"} {
 		if j.flags.IsSet(f) && (f != "dropout" || j.flags.Float64(f) != j.dropout) {

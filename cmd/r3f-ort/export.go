@@ -135,6 +135,8 @@ type runConfig struct {
 	Task      string       `json:"task"`
 	Labels    []string     `json:"labels"`
 	Model     string       `json:"model"`
+	Embedding string       `json:"embedding"`
+	Tokenizer string       `json:"tokenizer"`
 	Method    string       `json:"method"`
 	R4FScope  driver.Scope `json:"r4f_scope"`
 	MaxLength int          `json:"max_length"`
@@ -155,7 +157,11 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	if config.Engine == trainingAPI {
 		return exportArtifacts(c, run, out, config)
 	}
-	m, tok, err := loadModel(config.Model, max(1, len(config.Labels)), config.Seed, "random")
+	from, err := config.source()
+	if err != nil {
+		return err
+	}
+	m, tok, err := from.load(max(1, len(config.Labels)), config.Seed, "random")
 	if err != nil {
 		return fmt.Errorf("rebuilding the model of %s: %w", run, err)
 	}
@@ -167,14 +173,23 @@ func exportCheckpoint(c *cli.Context, run, out string) (err error) {
 	return config.export(engine, m, tok, run, out)
 }
 
+// source is the model that the run began with.
+func (config runConfig) source() (source, error) {
+	return newSource(config.Model, config.Embedding, config.Tokenizer)
+}
+
 // export writes the model of the run's newest checkpoint, which engine is to hold.
 func (config runConfig) export(engine driver.Engine, m *graphs.Model, tok *tokenize.Tokenizer, run, out string) error {
+	from, err := config.source()
+	if err != nil {
+		return err
+	}
 	step, err := driver.Restore(engine, run, driver.Options{Method: config.Method, R4FScope: config.R4FScope})
 	if err != nil {
 		return err
 	}
 	return exportEngine(engine, m, out, export.Options{
-		Task: config.Task, Method: config.Method, BaseModel: modelName(config.Model), Labels: config.Labels,
+		Task: config.Task, Method: config.Method, BaseModel: from.name(), Labels: config.Labels,
 		MaxLength: config.MaxLength, Step: step, Version: version, TokenizerFiles: tok.Files(),
 	})
 }

@@ -53,12 +53,12 @@ func exportTraining(c *cli.Context, out string) error {
 	if err := choice(c, "head-init", "random", "cosine"); err != nil {
 		return err
 	}
-	dir, err := modelDir(c.String("model"))
+	from, err := sourceOf(c)
 	if err != nil {
 		return err
 	}
 	head, seed := c.String("head-init"), c.Uint64("seed")
-	m, tok, err := loadModel(dir, classes, seed, head)
+	m, tok, err := from.load(classes, seed, head)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,11 @@ func jsonFlag() cli.Flag {
 }
 
 func modelFlag() cli.Flag {
-	return &cli.StringFlag{Name: "model", Usage: "`DIR` with config.json, model.safetensors and tokenizer.json (default: " + defaultModel + " if it is there)"}
+	return &cli.StringFlag{Name: "model", Usage: "`DIR` with config.json, model.safetensors and tokenizer.json, or FILE.onnx, an exported encoder (default: " + defaultModel + " if it is there)"}
+}
+
+func embeddingFlag() cli.Flag {
+	return &cli.StringFlag{Name: "embedding", Usage: "`NAME` of the word-embedding table of an ONNX file (default: the one that the token ids look rows up in)"}
 }
 
 // inCategory groups flags in the help.
@@ -76,7 +80,8 @@ func trainFlags() []cli.Flag {
 		),
 		methodFlags(),
 		inCategory("method",
-			modelFlag(),
+			modelFlag(), embeddingFlag(),
+			&cli.StringFlag{Name: "tokenizer", Usage: "`DIR` of the tokenizer's files (default: where the model is)"},
 			&cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"},
 		),
 		inCategory("optimiser",

@@ -68,7 +68,7 @@ const modelStage = "model"
 // graphFlags choose a model and what becomes of its graph; they are train's.
 func graphFlags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
-		modelFlag(),
+		modelFlag(), embeddingFlag(),
 		&cli.UintFlag{Name: "labels", Value: 2, Usage: "outputs of the head: classes, or 1 for a regression"},
 	}, pick(methodFlags(), "method", "regression-term", "dropout"))
 }
@@ -94,11 +94,11 @@ func graphModel(c *cli.Context) (*graphs.Model, graphs.Options, error) {
 	labels := int(c.Uint("labels"))
 	objective := loss.Objective{Method: method, Regression: labels == 1, RegressionTerm: loss.RegressionTerm(c.String("regression-term"))}
 	o.Doubled = objective.Passes() == 2
-	dir, err := modelDir(c.String("model"))
+	from, err := sourceOf(c)
 	if err != nil {
 		return nil, o, err
 	}
-	m, err := graphs.Load(dir, labels, c.Uint64("seed"))
+	m, err := from.model(labels, c.Uint64("seed"))
 	if err != nil {
 		return nil, o, err
 	}

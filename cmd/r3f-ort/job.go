@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,9 +21,10 @@ type trainJob struct {
 	flags         *cli.Context
 	progress      *progress
 	task          tasks.Task
-	modelDir, out string
+	source        source
+	out           string
 	model         *graphs.Model
-	weights       []string // files of modelDir that decide the result
+	weights       []string // files of the source that decide the result
 	tokenizer     *tokenize.Tokenizer
 	maxLength     int
 	dropout       float64
@@ -75,7 +77,7 @@ func columnsOf(c *cli.Context) tasks.Columns {
 // openModel reads model and tokenizer, then the data they will see.
 func (j *trainJob) openModel() error {
 	var err error
-	if j.modelDir, err = modelDir(j.flags.String("model")); err != nil {
+	if j.source, err = sourceOf(j.flags); err != nil {
 		return err
 	}
 	load := j.loadPretrained
@@ -114,13 +116,16 @@ func (j *trainJob) openModel() error {
 // loadPretrained reads the pretrained model and its tokenizer, and returns the longest sequence it takes.
 func (j *trainJob) loadPretrained() (positions int, err error) {
 	head := j.flags.String("head-init")
-	if j.model, j.tokenizer, err = loadModel(j.modelDir, j.task.NumLabels(), j.options.Seed, head); err != nil {
+	if j.model, j.tokenizer, err = j.source.load(j.task.NumLabels(), j.options.Seed, head); err != nil {
 		return 0, err
+	}
+	if notes := j.model.Notes; len(notes) > 0 {
+		j.progress.say("imported %s; added: %s", j.source.path, strings.Join(notes, "; "))
 	}
 	if note := initialised(j.model, head, j.options.Seed); note != "" {
 		j.progress.say("%s", note)
 	}
-	j.weights = []string{"model.safetensors"}
+	j.weights = []string{j.source.file()}
 	if j.dropout, err = dropoutOf(j.flags, j.model.Config); err != nil {
 		return 0, err
 	}

@@ -10,32 +10,76 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/graphs/importer"
+	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 	"github.com/r3f-ort/r3f-ort/tokenize"
 )
 
 // defaultModel is where make setup puts MiniLM.
 const defaultModel = ".r3f/models/minilm"
 
-// modelDir returns the directory of the pretrained model.
-func modelDir(flag string) (string, error) {
-	if flag != "" {
-		return flag, nil
-	}
-	if _, err := os.Stat(defaultModel); err != nil {
-		return "", usagef("no model: give --model DIR, or let make setup fetch MiniLM into %s", defaultModel)
-	}
-	return defaultModel, nil
+// source is a pretrained model: a Hugging Face directory, or an exported encoder with its tokenizer beside it.
+type source struct {
+	path      string // directory, or ONNX file
+	imported  bool   // an ONNX file
+	embedding string // name of an ONNX file's word embedding; "": found by its use
+	tokenizer string // directory
 }
 
-// loadModel reads a pretrained model with its tokenizer and gives it a head of the given number of labels.
-func loadModel(dir string, labels int, seed uint64, headInit string) (*graphs.Model, *tokenize.Tokenizer, error) {
-	m, err := graphs.Load(dir, labels, seed)
+// sourceOf returns what the model flags name.
+func sourceOf(c *cli.Context) (source, error) {
+	path := c.String("model")
+	if path == "" {
+		path = defaultModel
+		if _, err := os.Stat(path); err != nil {
+			return source{}, usagef("no model: give --model DIR or --model FILE.onnx, or let make setup fetch MiniLM into %s", path)
+		}
+	}
+	return newSource(path, c.String("embedding"), c.String("tokenizer"))
+}
+
+// newSource looks what is at path.
+func newSource(path, embedding, tokenizer string) (source, error) {
+	s := source{path: path, embedding: embedding, tokenizer: tokenizer}
+	info, err := os.Stat(path)
+	s.imported = err == nil && !info.IsDir()
+	switch {
+	case !s.imported && embedding != "":
+		return s, usagef("--embedding names a table of an ONNX file, and --model %s is none", path)
+	case tokenizer != "":
+	case s.imported:
+		s.tokenizer = filepath.Dir(path)
+	default:
+		s.tokenizer = path
+	}
+	return s, nil
+}
+
+// model reads the model and gives it a head of the given number of labels.
+func (s source) model(labels int, seed uint64) (*graphs.Model, error) {
+	if s.imported {
+		return importer.File(s.path, importer.Options{Labels: labels, Seed: seed, Embedding: s.embedding})
+	}
+	m, err := graphs.Load(s.path, labels, seed)
+	if err != nil {
+		if files, _ := filepath.Glob(filepath.Join(s.path, "*.onnx")); len(files) > 0 {
+			err = fmt.Errorf("%w; to train an exported encoder name its file, such as --model %s", err, files[0])
+		}
+	}
+	return m, err
+}
+
+// load reads model and tokenizer.
+func (s source) load(labels int, seed uint64, headInit string) (*graphs.Model, *tokenize.Tokenizer, error) {
+	m, err := s.model(labels, seed)
 	if err != nil {
 		return nil, nil, err
 	}
-	tok, err := loadTokenizer(dir, m.Config)
+	tok, err := loadTokenizer(s.tokenizer, m.Config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,6 +87,46 @@ func loadModel(dir string, labels int, seed uint64, headInit string) (*graphs.Mo
 		cosineHead(m)
 	}
 	return m, tok, nil
+}
+
+// directory is where the model's files are.
+func (s source) directory() string {
+	if s.imported {
+		return filepath.Dir(s.path)
+	}
+	return s.path
+}
+
+// file is the name of the file that the weights are in, or the graph that says where they are.
+func (s source) file() string {
+	if s.imported {
+		return filepath.Base(s.path)
+	}
+	return "model.safetensors"
+}
+
+// hashWeights fingerprints tensors.
+func hashWeights(weights []graphs.Weight) string {
+	h := sha256.New()
+	for _, w := range weights {
+		h.Write(safetensors.FromFloat32s(w.Name, w.Shape, w.Data).Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// name is the model's own name, without the path that only this machine has.
+func (s source) name() string {
+	path := s.path
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if s.imported {
+		path = strings.TrimSuffix(path, ".onnx")
+		if base := filepath.Base(path); base == "model" || base == "encoder" { // as exporters call them all
+			path = filepath.Dir(path)
+		}
+	}
+	return filepath.Base(path)
 }
 
 // loadTokenizer reads a model's tokenizer and checks that the two belong together.
@@ -100,14 +184,6 @@ func weightsOf(e driver.Engine) ([]graphs.Weight, error) {
 		out = append(out, graphs.Weight{Name: p.Name, Shape: p.Shape, Data: data})
 	}
 	return out, nil
-}
-
-// modelName is a model directory's own name, without the path that only this machine has.
-func modelName(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	return filepath.Base(dir)
 }
 
 // hashFile returns a file's SHA-256 in hexadecimal.

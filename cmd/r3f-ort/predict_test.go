@@ -22,7 +22,7 @@ import (
 // exported writes an untrained model and returns its directory.
 func exported(t *testing.T, labels []string) string {
 	t.Helper()
-	m, tok, err := loadModel(tinyModel(t), max(1, len(labels)), 1, "random")
+	m, tok, err := loadSource(t, tinyModel(t)).load(max(1, len(labels)), 1, "random")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func exported(t *testing.T, labels []string) string {
 func TestExportedModelEqualsEngine(t *testing.T) {
 	library := needLibrary(t)
 	base := tinyModel(t)
-	m, tok, err := loadModel(base, 3, 1, "random")
+	m, tok, err := loadSource(t, base).load(3, 1, "random")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,4 +228,14 @@ func TestPredictRefusesDamagedWeights(t *testing.T) {
 			t.Errorf("logit %v is taken for an answer", bad)
 		}
 	}
+}
+
+// loadSource is the model at path with its tokenizer beside it.
+func loadSource(t *testing.T, path string) source {
+	t.Helper()
+	s, err := newSource(path, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

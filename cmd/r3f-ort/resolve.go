@@ -15,7 +15,7 @@ func (j *trainJob) hash() error {
 		files["dev_sha256"] = j.dev.path()
 	}
 	for _, name := range j.weights {
-		files[strings.TrimSuffix(name, filepath.Ext(name))+"_sha256"] = filepath.Join(j.modelDir, name)
+		files[strings.TrimSuffix(name, filepath.Ext(name))+"_sha256"] = filepath.Join(j.source.directory(), name)
 	}
 	j.hashes = map[string]string{}
 	for key, path := range files {
@@ -24,6 +24,9 @@ func (j *trainJob) hash() error {
 			return err
 		}
 		j.hashes[key] = sum
+	}
+	if j.source.imported { // its tensors may lie in files of their own
+		j.hashes["weights_sha256"] = hashWeights(j.model.Weights)
 	}
 	return nil
 }
@@ -34,7 +37,7 @@ func (j *trainJob) resolve() map[string]any {
 	config := map[string]any{
 		"task": j.task.Name, "labels": j.task.Labels, "metrics": j.task.Metrics, "regression": j.task.Regression(),
 		"text_column": j.task.Columns.Text, "pair_column": j.task.Columns.Pair, "label_column": j.task.Columns.Label,
-		"train": j.training.path(), "dev": j.dev.path(), "model": j.modelDir,
+		"train": j.training.path(), "dev": j.dev.path(), "model": j.source.path, "embedding": j.source.embedding, "tokenizer": j.source.tokenizer,
 		"method": o.Method, "noise": o.Noise, "eps": o.Epsilon, "lambda": *o.Lambda, "stop_gradient": o.StopGradient,
 		"regression_term": o.RegressionTerm, "dropout": j.dropout, "dropout_masks": o.DropoutMasks, "r4f_scope": o.R4FScope,
 		"epochs": o.Epochs, "max_steps": o.MaxSteps, "batch_size": o.BatchSize, "accumulate": o.Accumulate, "lr": o.LearningRate,

@@ -25,6 +25,7 @@ Examples:
    r3f-ort train --train train.tsv --dev dev.tsv --out runs/desk
    r3f-ort train --task rte --data glue --method r4f --epochs 10 --lr 1e-5 --seed 7
    r3f-ort train --out runs/desk --train train.tsv --dev dev.tsv --resume
+   r3f-ort train --model exported/encoder.onnx --train train.tsv --dev dev.tsv --out runs/desk
    r3f-ort train --engine training-api --model artifacts --train train.tsv --dev dev.tsv --out runs/desk`,
 		Flags:  trainFlags(),
 		Action: train,
@@ -95,7 +96,7 @@ func (j *trainJob) run(engine driver.Engine) error {
 // export writes the model that the engine holds.
 func (j *trainJob) export(engine driver.Engine, dir string, r driver.EvalRecord) error {
 	return exportEngine(engine, j.model, dir, export.Options{
-		Task: j.task.Name, Method: j.options.Method, BaseModel: modelName(j.modelDir), Labels: j.task.Labels, MaxLength: j.maxLength,
+		Task: j.task.Name, Method: j.options.Method, BaseModel: j.source.name(), Labels: j.task.Labels, MaxLength: j.maxLength,
 		Step: r.Step, Metrics: r.Metrics, Version: version, TokenizerFiles: j.tokenizer.Files(),
 	})
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/driver/stock"
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/graphs/importer"
 	"github.com/r3f-ort/r3f-ort/internal/ortlib"
 	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
@@ -102,9 +104,13 @@ func TestPyTorchGoldens(t *testing.T) {
 		t.Run(c.model+"/"+c.golden, func(t *testing.T) {
 			c.options.Lambda = &lambda
 			dir := filepath.Join(goldens, c.model)
-			compareGolden(t, dir, c.golden, c.options, false)
+			m, err := graphs.Load(dir, goldenClasses(dir), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, m, dir, c.golden, c.options, false)
 			if strings.HasPrefix(c.model, "tiny-bert") { // the pass is compared on every family in graphs
-				compareGolden(t, dir, c.golden, c.options, true)
+				compareGolden(t, m, dir, c.golden, c.options, true)
 			}
 		})
 	}
@@ -113,16 +119,18 @@ func TestPyTorchGoldens(t *testing.T) {
 // queryOf turns a key bias's name into the query bias's, as the families call them.
 var queryOf = strings.NewReplacer(".key.bias", ".query.bias", ".key_proj.bias", ".query_proj.bias", ".pos_key_proj.bias", ".query_proj.bias", ".k_lin.bias", ".q_lin.bias", ".attn.k.bias", ".attn.q.bias")
 
-func compareGolden(t *testing.T, dir, golden string, options driver.Options, wholeSequence bool) {
-	batchFile, want := openSafetensors(t, dir, "batch.safetensors"), openSafetensors(t, dir, golden+".safetensors")
-	classes := 3
+// goldenClasses is the number of classes of a golden model, 1 for the regression.
+func goldenClasses(dir string) int {
 	if filepath.Base(dir) == "tiny-bert-1" {
-		classes = 1
+		return 1
 	}
-	m, err := graphs.Load(dir, classes, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return 3
+}
+
+// compareGolden trains a golden's weights, wherever the graph comes from, on the golden's batch.
+func compareGolden(t *testing.T, m *graphs.Model, dir, golden string, options driver.Options, wholeSequence bool) {
+	batchFile, want := openSafetensors(t, dir, "batch.safetensors"), openSafetensors(t, dir, golden+".safetensors")
+	classes := goldenClasses(dir)
 	e, err := stock.New(m, stock.Options{WholeSequence: wholeSequence})
 	if err != nil {
 		t.Fatal(err)
@@ -176,11 +184,55 @@ func compareGolden(t *testing.T, dir, golden string, options driver.Options, who
 		}
 		// A key bias shifts all scores of a row alike, which the softmax ignores: its gradient is zero but for
 		// rounding, on both sides, so it is measured against the query bias's.
-		scale := floats(t, want, queryOf.Replace(p.Name))
-		check("gradient of "+p.Name, got, floats(t, want, p.Name), scale, 1e-4)
+		name := p.Name
+		if c, ok := m.Checkpoint[name]; ok {
+			if name = c.Name; c.Transposed {
+				got = turned(got, p.Shape[0], p.Shape[1])
+			}
+		}
+		scale := floats(t, want, queryOf.Replace(name))
+		check("gradient of "+name, got, floats(t, want, name), scale, 1e-4)
 		compared++
 	}
 	if compared < 30 {
 		t.Errorf("only %d gradients were compared", compared)
+	}
+}
+
+// turned is a [rows, columns] matrix as [columns, rows].
+func turned(x []float32, rows, columns int) []float32 {
+	out := make([]float32, 0, len(x))
+	for j := range columns {
+		for i := range rows {
+			out = append(out, x[i*columns+j])
+		}
+	}
+	return out
+}
+
+// TestImportedGoldens trains exported encoders of the golden models, with the models' heads, as TestPyTorchGoldens
+// does the native ones.
+func TestImportedGoldens(t *testing.T) {
+	needLibrary(t)
+	files, err := filepath.Glob(filepath.Join(goldens, "tiny-*", "*.onnx"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no exported goldens: %v", err)
+	}
+	lambda := 0.7
+	for _, file := range files {
+		dir := filepath.Dir(file)
+		t.Run(filepath.Base(dir)+"/"+filepath.Base(file), func(t *testing.T) {
+			m, err := importer.File(file, importer.Options{Labels: goldenClasses(dir)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			saved := openSafetensors(t, dir, "model.safetensors")
+			for i, w := range m.Weights {
+				if slices.Contains(m.Initialised, w.Name) {
+					m.Weights[i].Data = floats(t, saved, m.Checkpoint[w.Name].Name)
+				}
+			}
+			compareGolden(t, m, dir, "r3f", driver.Options{Method: "r3f", Lambda: &lambda}, false)
+		})
 	}
 }

@@ -17,6 +17,8 @@ type Model struct {
 	Domains                   []Domain // operator sets of other domains
 	Graph                     Graph
 	Metadata                  []Entry // metadata_props, in order
+	IRVersion                 int64   // as read; Write writes its own
+	Functions                 int     // number of local functions, as read; Write writes none
 }
 
 // Domain is an operator set of a domain other than ai.onnx.
@@ -45,18 +47,26 @@ type Node struct {
 	Attributes      []Attribute
 }
 
-// Attribute is an AttributeProto; Value is an int64, float32, string or []int64.
+// Attribute is an AttributeProto; Value is an int64, float32, string or []int64, and as read also a []float32,
+// []string, *Tensor or Subgraph.
 type Attribute struct {
 	Name  string
 	Value any
 }
 
-// Tensor is a TensorProto with raw little-endian data.
+// Subgraph stands for a graph that is an attribute's value, the body of If, Loop or Scan. It is not read.
+type Subgraph struct{}
+
+// attributeInts is AttributeProto.AttributeType INTS.
+const attributeInts = 7
+
+// Tensor is a TensorProto with raw little-endian data, here or in a file beside the model.
 type Tensor struct {
 	Name     string
 	DataType int32
 	Dims     []int64
 	Raw      []byte
+	External *External // as read; Write writes Raw
 }
 
 // ValueInfo is a ValueInfoProto of a tensor; a dimension is a size, or a symbol where Param is set. Sequence makes it
