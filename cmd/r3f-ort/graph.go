@@ -33,12 +33,13 @@ Examples:
 		}, {
 			Name:      "check",
 			Usage:     "say what would be trained, and what stands in the way",
-			ArgsUsage: "[DIR]",
+			ArgsUsage: "[DIR|FILE.onnx]",
 			Description: `Reads a model and prints its parameters, where noise, dropout and the head go, and every operator through which no
 gradient rule leads. The exit status is 2 where one is missing.
 
-Example:
-   r3f-ort graph check .r3f/models/minilm`,
+Examples:
+   r3f-ort graph check .r3f/models/minilm
+   r3f-ort graph check encoder.onnx`,
 			Flags:  append(graphFlags(), jsonFlag()),
 			Action: graphCheck,
 		}, {

@@ -22,6 +22,7 @@ type graphReport struct {
 	Dropout     []graphs.Place        `json:"dropout"`
 	Head        []string              `json:"head"`        // weight matrices, the last is the output projection
 	Initialised []string              `json:"initialised"` // parameters that the file lacks
+	Notes       []string              `json:"notes"`       // what an ONNX file lacked and was given
 	Operators   []graphs.OperatorUse  `json:"operators"`
 	Missing     []missingRule         `json:"missing"`
 }
@@ -48,7 +49,7 @@ func graphCheck(c *cli.Context) error {
 	found := m.Report()
 	r := graphReport{
 		Model: c.String("model"), Family: m.Config.ModelType, Parameters: found.Parameters, Embedding: m.WordEmbedding, Noise: found.Noise,
-		Dropout: found.Dropout, Head: m.Head, Initialised: m.Initialised, Operators: found.Operators,
+		Dropout: found.Dropout, Head: m.Head, Initialised: m.Initialised, Notes: m.Notes, Operators: found.Operators,
 	}
 	for _, p := range r.Parameters {
 		if p.Gradient != "none" {
@@ -97,6 +98,9 @@ func (r graphReport) print(out io.Writer) error {
 	line("head\t%s", strings.Join(r.Head, ", "))
 	if len(r.Initialised) > 0 {
 		line("drawn\t%s: not in the file", strings.Join(r.Initialised, ", "))
+	}
+	for _, n := range r.Notes {
+		line("note\t%s", n)
 	}
 	for i, m := range r.Missing {
 		if i == 0 {

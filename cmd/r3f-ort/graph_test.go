@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/graphs/importer"
 	"github.com/r3f-ort/r3f-ort/internal/safetensors"
 )
 
@@ -109,6 +110,30 @@ func TestGraphCheck(t *testing.T) {
 		if !strings.Contains(o.stdout, s) {
 			t.Errorf("%q is missing:\n%s", s, o.stdout)
 		}
+	}
+}
+
+// An exported encoder is dumped, checked and written like a native one.
+func TestGraphOfAnExport(t *testing.T) {
+	file := filepath.Join("..", "..", "testdata", "golden", "tiny-bert-3", "encoder-opset17.onnx")
+	m, err := importer.File(file, importer.Options{Labels: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := decode[graphReport](t, succeed(t, "graph", "check", "--labels", "3", "--json", file))
+	if want := m.Report(); len(r.Missing) > 0 || r.Embedding != m.WordEmbedding || !slices.Equal(r.Notes, m.Notes) || len(m.Notes) == 0 ||
+		fmt.Sprint(r.Parameters, r.Noise, r.Dropout) != fmt.Sprint(want.Parameters, want.Noise, want.Dropout) {
+		t.Errorf("%+v", r)
+	}
+	if o := succeed(t, "graph", "check", file); !strings.Contains(o.stdout, "note") || !strings.Contains(o.stdout, m.Notes[0]) {
+		t.Errorf("%s", o.stdout)
+	}
+	if o := succeed(t, "graph", "dump", "--labels", "3", "--model", file, "--after", "model"); o.stdout != m.Graph.String() {
+		t.Errorf("%s", o.stdout)
+	}
+	out := filepath.Join(t.TempDir(), "graphs")
+	if spec := decode[programSpec](t, succeed(t, "graph", "export", "--model", file, "--out", out, "--json")); len(spec.Dense)+len(spec.RowTables) != len(m.Graph.Parameters) {
+		t.Errorf("%+v", spec)
 	}
 }
 

@@ -67,7 +67,7 @@ func read(data []byte, files *onnxpb.Directory, config []byte, o Options) (*grap
 		weights: map[string]graphs.Weight{}, inputs: map[string]*graphs.Value{}, origin: map[*graphs.Value]string{}, masks: map[maskKey]*graphs.Value{},
 	}
 	im.Builder = graphs.NewBuilder(im.graph)
-	for _, step := range []func() error{im.checkVersion, im.declare, im.initialisers, im.translate} {
+	for _, step := range []func() error{im.checkVersion, im.supported, im.declare, im.initialisers, im.translate} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -73,6 +74,26 @@ func domainName(domain string) string {
 	return domain
 }
 
+// supported fails where an operator of the file has no rule, and names the first node of every one.
+func (im *importer) supported() error {
+	var errs []error
+	seen := map[string]bool{}
+	for i := range im.model.Graph.Nodes {
+		n := &im.model.Graph.Nodes[i]
+		_, err := lookup(n.Domain, n.OpType, im.model.Opset)
+		for _, a := range n.Attributes {
+			if _, ok := a.Value.(onnxpb.Subgraph); ok && err == nil {
+				err = fmt.Errorf("attribute %q is a subgraph: control flow cannot be differentiated; export the encoder with fixed structure (torch.onnx.export without scripting, one task, no generation)", a.Name)
+			}
+		}
+		if name := domainName(n.Domain) + "." + n.OpType; err != nil && !seen[name] {
+			seen[name] = true
+			errs = append(errs, im.nodeError(n, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // translate imports all nodes in order.
 func (im *importer) translate() error {
 	for i := range im.model.Graph.Nodes {
@@ -85,11 +106,6 @@ func (im *importer) translate() error {
 }
 
 func (im *importer) node(n *onnxpb.Node) error {
-	for _, a := range n.Attributes {
-		if _, ok := a.Value.(onnxpb.Subgraph); ok {
-			return fmt.Errorf("attribute %q is a subgraph: control flow cannot be differentiated; export the encoder with fixed structure (torch.onnx.export without scripting, one task, no generation)", a.Name)
-		}
-	}
 	rule, err := lookup(n.Domain, n.OpType, im.model.Opset)
 	if err != nil {
 		return err

@@ -62,6 +62,20 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// Every operator that cannot be imported is named, once each, wherever it stands.
+func TestRefusalsAreComplete(t *testing.T) {
+	e := newEncoder(17, op("Loup", "x", "a"), op("Relu", "a", "b"), op("Loup", "b", "c"), op("com.microsoft:Attention", "c", "d"), op("If", "d", "last_hidden_state"))
+	_, err := e.load(t, Options{Labels: 2})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"ai.onnx.Loup", "com.microsoft.Attention", "ai.onnx.If"} {
+		if n := strings.Count(err.Error(), ", "+name+" (opset 17)"); n != 1 {
+			t.Errorf("%s is named %d times: %v", name, n, err)
+		}
+	}
+}
+
 // endless is many vectors of 512 sizes.
 func endless() []onnxpb.Node {
 	nodes := []onnxpb.Node{op("Concat", "zero zero", "c0", "axis", int64(0))}

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -101,32 +102,33 @@ var rules = map[string]map[string]rule{
 		"Trilu":          {1, same("upper")},
 	},
 	"com.microsoft": {
-		"Gelu":                         {1, (*importer).gelu},
-		"QuickGelu":                    {1, (*importer).quickGelu},
-		"FastGelu":                     {1, (*importer).biasGelu},
-		"BiasGelu":                     {2, (*importer).biasGelu},
-		"FusedMatMul":                  {2, (*importer).fusedMatMul},
-		"SkipLayerNormalization":       {3, (*importer).skipLayerNorm},
-		"LayerNormalization":           {2, (*importer).layerNorm},
-		"SimplifiedLayerNormalization": {2, refuse("it is a fusion of ONNX Runtime's; export without optimisation (-O0)")},
-		"EmbedLayerNormalization":      {0, refuse(unfused)},
-		"Attention":                    {0, refuse(unfused)},
-		"MultiHeadAttention":           {0, refuse(unfused)},
-		"QAttention":                   {0, refuse(quantised)},
-		"DynamicQuantizeMatMul":        {0, refuse(quantised)},
-		"MatMulNBits":                  {0, refuse(quantised)},
-		"MatMulIntegerToFloat":         {0, refuse(quantised)},
-		"QLinearAdd":                   {0, refuse(quantised)},
-		"QEmbedLayerNormalization":     {0, refuse(quantised)},
-		"QGemm":                        {0, refuse(quantised)},
+		"Gelu":                   {1, (*importer).gelu},
+		"QuickGelu":              {1, (*importer).quickGelu},
+		"FastGelu":               {1, (*importer).biasGelu},
+		"BiasGelu":               {2, (*importer).biasGelu},
+		"FusedMatMul":            {2, (*importer).fusedMatMul},
+		"SkipLayerNormalization": {3, (*importer).skipLayerNorm},
+		"LayerNormalization":     {2, (*importer).layerNorm},
 	},
 }
 
-// refusals are operators that no trainable float32 encoder has, and what to do about them.
+// refusals are operators that no trainable float32 encoder has, with their domain but for ai.onnx, and what to do about
+// them.
 var refusals = map[string]string{
 	"QuantizeLinear": quantised, "DequantizeLinear": quantised, "DynamicQuantizeLinear": quantised,
 	"MatMulInteger": quantised, "ConvInteger": quantised, "QLinearMatMul": quantised,
 	"If": control, "Loop": control, "Scan": control,
+	"com.microsoft.SimplifiedLayerNormalization": "it is a fusion of ONNX Runtime's; export without optimisation (-O0)",
+	"com.microsoft.EmbedLayerNormalization":      unfused,
+	"com.microsoft.Attention":                    unfused,
+	"com.microsoft.MultiHeadAttention":           unfused,
+	"com.microsoft.QAttention":                   quantised,
+	"com.microsoft.DynamicQuantizeMatMul":        quantised,
+	"com.microsoft.MatMulNBits":                  quantised,
+	"com.microsoft.MatMulIntegerToFloat":         quantised,
+	"com.microsoft.QLinearAdd":                   quantised,
+	"com.microsoft.QEmbedLayerNormalization":     quantised,
+	"com.microsoft.QGemm":                        quantised,
 }
 
 const (
@@ -134,10 +136,6 @@ const (
 	unfused   = "it is a fusion of several layers made by ONNX Runtime's transformer optimiser; import the export it was made from, or optimise with level 1 at most"
 	control   = "control flow cannot be differentiated; export with fixed structure (torch.onnx.export without scripting)"
 )
-
-func refuse(why string) func(*importer, *node) ([]*value, error) {
-	return func(*importer, *node) ([]*value, error) { return nil, fmt.Errorf("%s", why) }
-}
 
 // lookup finds the rule of an operator, or says why there is none.
 func lookup(domain, op string, opset int64) (rule, error) {
@@ -147,8 +145,12 @@ func lookup(domain, op string, opset int64) (rule, error) {
 	if r, ok := rules[domain][op]; ok {
 		return r, nil
 	}
-	if why, ok := refusals[op]; ok {
-		return rule{}, fmt.Errorf("%s", why)
+	name := op
+	if domain != "" {
+		name = domain + "." + op
+	}
+	if why, ok := refusals[name]; ok {
+		return rule{}, errors.New(why)
 	}
 	if rules[domain] == nil {
 		return rule{}, fmt.Errorf("operators of domain %q are not known; known: %s", domain, strings.Join([]string{"ai.onnx", "com.microsoft"}, ", "))
