@@ -19,7 +19,7 @@ var ErrZeroMatrix = errors.New("matrix is zero")
 // The triplet (σ₁, u₁, v₁) is exact to the rounding of float64, not a power iteration's estimate: it depends on W alone,
 // so a resumed run needs no state of it. Where σ₁ = σ₂ the gradient is one of the subgradients.
 //
-// Source: arXiv 2008.03156, the R4F objective; shared/reference/r3f_reference.py, spectral_normalised.
+// Source: arXiv 2008.03156, the R4F objective; testdata/golden/r3f_reference.py, spectral_normalised.
 // Differs: the reference differentiates a float32 SVD.
 //
 // A Spectral holds the scratch memory of one matrix and is reused every step; it is not safe for concurrent use.

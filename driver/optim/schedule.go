@@ -47,7 +47,7 @@ func ParseSchedule(name string) (Schedule, error) {
 //
 // A Schedule that is not one of the constants panics.
 //
-// Source: shared/reference/r3f_reference.py, schedule, called there with step+1 for steps from 0.
+// Source: testdata/golden/r3f_reference.py, schedule, called there with step+1 for steps from 0.
 func (s Schedule) Factor(step, total, warmup int) float64 {
 	for _, known := range schedules {
 		if known.name != s {
