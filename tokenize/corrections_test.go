@@ -65,3 +65,24 @@ func TestLongWords(t *testing.T) {
 		t.Errorf("10000 words of 100 letters took %v", took)
 	}
 }
+
+// A word of a million letters costs no more than its length, or little more:
+// quadratic work would take hours.
+func TestEndlessWords(t *testing.T) {
+	word := strings.Repeat("noisetrain", 100_000)
+	for _, name := range []string{"roberta", "llama", "bpe-affixes", "xlm-roberta", "unigram-bytes", "deberta-v3", "mpnet"} {
+		tok, err := Load(filepath.Join(goldens, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := tok.Encode(word, nil, 0); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		took := time.Since(start)
+		t.Logf("%s: %v", name, took)
+		if took > 30*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+	}
+}
