@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,36 +143,40 @@ func TestFaultKill(t *testing.T) {
 	t.Logf("seed %d: %d kills in %d runs, %v, in %v", seed, total, runs, at, time.Since(began).Round(time.Second))
 }
 
-// Over 24,000 steps with evaluations, exports and checkpoints a process holds no more memory, goroutines, files and
-// tensors than after its first steps.
+// Over 24,000 steps with evaluations, exports and thousands of checkpoints a process comes to hold no more memory,
+// goroutines, files and tensors: after a warm-up of a quarter, in which the C library's heap settles, the median of the
+// later reports is at most 1 % above that of the earlier ones.
 func TestFaultLeaks(t *testing.T) {
 	if !*long || runtime.GOOS != "linux" {
 		t.Skip("of the long form, on Linux: make fault")
 	}
 	needLibrary(t)
-	const steps, warm = 24000, 4000
-	type holding struct{ step, resident, goroutines, files, values int }
-	var all []holding
+	const steps, warm = 24000, 6000
+	names := []string{"bytes resident", "goroutines", "files", "tensors"}
+	held := make([][]int, len(names))
 	start(t, child{Dir: filepath.Join(t.TempDir(), "run"), Seed: 1, Noise: driver.Uniform, KillAt: -1, Steps: steps}, 0, func(line string, _ func()) {
-		var h holding
-		if _, err := fmt.Sscanf(line, "holds %d %d %d %d %d", &h.step, &h.resident, &h.goroutines, &h.files, &h.values); err == nil {
-			all = append(all, h)
+		var step int
+		var h [4]int
+		if _, err := fmt.Sscanf(line, "holds %d %d %d %d %d", &step, &h[0], &h[1], &h[2], &h[3]); err == nil && step > warm {
+			for i, n := range h {
+				held[i] = append(held[i], n)
+			}
 		}
 	})
-	if len(all) != steps/1000 {
-		t.Fatalf("%d reports", len(all))
-	}
-	before, after := holding{}, holding{}
-	for _, h := range all {
-		into := &after
-		if h.step <= warm {
-			into = &before
+	for i, name := range names {
+		if n := len(held[i]); n != (steps-warm)/1000 {
+			t.Fatalf("%d reports", n)
 		}
-		into.resident, into.goroutines, into.files, into.values = max(into.resident, h.resident), max(into.goroutines, h.goroutines), max(into.files, h.files), max(into.values, h.values)
+		half := len(held[i]) / 2
+		earlier, later := median(held[i][:half]), median(held[i][half:])
+		t.Logf("%s: %d, then %d", name, earlier, later)
+		if float64(later) > 1.01*float64(earlier) {
+			t.Errorf("%s grow: %v", name, held[i])
+		}
 	}
-	growth := float64(after.resident)/float64(before.resident) - 1
-	t.Logf("up to step %d: %+v; then up to step %d: %+v; growth of memory %.2f %%", warm, before, steps, after, 100*growth)
-	if growth > 0.01 || after.goroutines > before.goroutines || after.files > before.files || after.values > before.values {
-		t.Errorf("it grows: %+v", all)
-	}
+}
+
+func median(values []int) int {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }

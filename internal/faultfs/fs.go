@@ -3,6 +3,7 @@ package faultfs
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -181,7 +182,13 @@ func (w *file) Sync() error {
 // Close closes the file; where the test lets that fail, it is closed all the same.
 func (w *file) Close() error {
 	closed := false
-	err := w.fs.do("close", w.path, func() error { closed = true; return w.under.Close() })
+	err := w.fs.do("close", w.path, func() error {
+		closed = true
+		if w.synced == w.size { // it has nothing left to lose
+			w.fs.files = slices.DeleteFunc(w.fs.files, func(f *file) bool { return f == w })
+		}
+		return w.under.Close()
+	})
 	if !closed {
 		w.under.Close()
 	}
