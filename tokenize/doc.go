@@ -20,12 +20,12 @@
 // The vocabulary of WordPiece is the library's. Its pipeline is not used: with
 // strip_accents corrected, version 0.3.0 gave the ids of Hugging Face tokenizers
 // for 844 of 1257 reference texts of MiniLM, panicked on three, and encoded 230
-// of them a second, where one core does 60000 and more here. Nor are its models,
+// of them a second, where one core does tens of thousands here. Nor are its models,
 // although they are nearly right once they are given the right words:
 //
 //	model      reference texts right   random texts right    cost of a new word
 //	WordPiece  1257 of 1257            –                     8 times that here
-//	BPE        1253 of 1257            488 of 500 (RoBERTa)  3 times, quadratic in its length
+//	BPE        1253 of 1257            488 of 500 (RoBERTa)  3 times (its source: quadratic in the length)
 //	Unigram    1257 of 1257            497 of 500 (XLM-R)    83 times
 //
 // The corrections (TestCorrections and the goldens have a case for each):
@@ -49,6 +49,7 @@
 //  11. BPE merges equal pairs in no fixed order, puts the prefix of inner pieces
 //     on the first, and panics on a character it does not know (bpe.go).
 //  12. Unigram knows no token beyond 20 bytes, adds a bonus for length to the
-//     scores and, with byte_fallback, writes every word in bytes (unigram.go).
+//     scores and, as its source reads, writes every word in bytes with
+//     byte_fallback (unigram.go).
 //  13. The type ids of RoBERTa's pairs are 0 and 1 instead of all 0 (template.go).
 package tokenize
