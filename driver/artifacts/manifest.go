@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
 // The files of a directory of artifacts.
@@ -115,7 +115,10 @@ func (m *Manifest) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(dir, ManifestFile), append(data, '\n'), 0o644)
+	return durable.ReplaceFile(durable.OS{}, filepath.Join(dir, ManifestFile), func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
 }
 
 // validate checks what the manifest alone tells; Resolve compares it with the graphs.

@@ -3,9 +3,10 @@ package trainapi
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
-	"github.com/google/renameio/v2"
+	"github.com/r3f-ort/r3f-ort/internal/durable"
 )
 
 // ServingModel writes the evaluation graph with the parameters as they are to an ONNX file that takes input_ids,
@@ -29,5 +30,8 @@ func (e *Engine) ServingModel(path string) (err error) {
 	if data, err = e.Manifest.ServingModel(data); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, data, 0o644)
+	return durable.ReplaceFile(durable.OS{}, path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }
