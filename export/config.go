@@ -3,12 +3,12 @@ package export
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 )
 
 // Info is what config.json says about an export.
@@ -104,7 +104,7 @@ func Read(dir string) (Info, error) {
 // readConfig reads config.json as the family's, or as an imported model's where this package wrote that it is one.
 func readConfig(dir string) (*graphs.Config, error) {
 	path := filepath.Join(dir, configFile)
-	data, err := os.ReadFile(path)
+	data, err := confine.ReadFile(path)
 	var fields struct {
 		Own struct{ Imported *sizes } `json:"r3f_ort"`
 	}

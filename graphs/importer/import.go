@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
+	"github.com/r3f-ort/r3f-ort/internal/confine"
 	"github.com/r3f-ort/r3f-ort/internal/onnxpb"
 )
 
@@ -44,7 +45,7 @@ func file(path string, o Options) (*graphs.Model, error) {
 		return nil, err
 	}
 	dir := filepath.Dir(path)
-	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	config, err := confine.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
