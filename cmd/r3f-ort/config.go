@@ -41,6 +41,8 @@ func parts(f cli.Flag) (category *string, env *[]string) {
 	switch f := f.(type) {
 	case *cli.StringFlag:
 		return &f.Category, &f.EnvVars
+	case *cli.StringSliceFlag:
+		return &f.Category, &f.EnvVars
 	case *cli.BoolFlag:
 		return &f.Category, &f.EnvVars
 	case *cli.UintFlag:

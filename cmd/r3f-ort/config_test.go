@@ -177,7 +177,7 @@ func TestBadCommandLine(t *testing.T) {
 		{"train --method smart", []string{`"smart"`, "standard, r3f, r4f, rdrop"}},
 		{"train --noise pink", []string{"pink", "uniform, normal"}},
 		{"train --schedule step", []string{"step", "polynomial"}},
-		{"train --engine training-api", []string{"training-api", "stock"}},
+		{"train --engine tpu --train a --dev b", []string{"tpu", "training-api", "stock"}},
 		{"train --provider rocm", []string{"rocm", "cpu"}},
 		{"train --clip -1", []string{"clip", "-1"}},
 		{"train --weight-decay -1", []string{"-1"}},
@@ -193,7 +193,7 @@ func TestBadCommandLine(t *testing.T) {
 			}
 		})
 	}
-	r3f(t, "train", "--provider", "cuda").want(t, exitEnvironment, "cuda", "--provider cpu")
+	r3f(t, "train", "--provider", "cuda").want(t, exitEnvironment, "cuda", "--engine training-api")
 }
 
 func FuzzParseConfig(f *testing.F) {

@@ -50,7 +50,7 @@ Examples:
 			}
 			out := c.String("out")
 			if out == "" {
-				return usagef("give --out DIR")
+				return usagef("give --out DIR, and --run RUN or, for --format ort-training, --model DIR")
 			}
 			if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 && !c.Bool("overwrite") {
 				return usagef("%s exists and is not empty; replace an export with --overwrite, or choose another --out", out)
