@@ -76,10 +76,10 @@ func buildDeberta(s *settings, from source) (chain, []preTokenizer, model, error
 		return nil, nil, nil, err
 	}
 	vocab := from.scored()
-	unknown := 1
+	unknown := from.pieces.unknown
 	for id, t := range vocab {
 		if t.token == s.roles["unk_token"].Content && t.score == 0 {
-			unknown = id
+			unknown = uint64(id)
 			break
 		}
 	}
@@ -131,11 +131,11 @@ func (from source) normalizers() (chain, error) {
 }
 
 // unigram builds the model of a vocabulary whose unknown token has a fixed place.
-func (from source) unigram(vocab []scored, unknown int) (model, error) {
+func (from source) unigram(vocab []scored, unknown uint64) (model, error) {
 	switch {
 	case from.pieces.modelType != unigramType:
 		return nil, from.at.at("trainer_spec.model_type", nil).errorf("%d: %w; this family has Unigram models (%d)", from.pieces.modelType, ErrUnsupportedModel, unigramType)
-	case unknown >= len(vocab):
+	case unknown >= uint64(len(vocab)):
 		return nil, from.at.at("pieces", nil).errorf("%d are too few: the unknown token has id %d", len(vocab), unknown)
 	}
 	return buildUnigram(vocab, int32(unknown), false), nil

@@ -14,6 +14,7 @@ import (
 type sentencePiece struct {
 	pieces       []piecePart
 	modelType    uint64 // 1 Unigram, 2 BPE, 3 words, 4 characters
+	unknown      uint64 // id
 	characterMap []byte // see precompiled; empty for none
 }
 
@@ -46,8 +47,11 @@ func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 			m.pieces = append(m.pieces, p)
 		case 2:
 			err := eachField(f.bytes, func(n protowire.Number, f field) error {
-				if n == 3 {
+				switch n {
+				case 3:
 					m.modelType = f.number
+				case 40:
+					m.unknown = f.number
 				}
 				return nil
 			})
