@@ -100,6 +100,22 @@ func buildDeberta(s *settings, from source) (chain, []preTokenizer, model, error
 	return normalizers, append(preTokenizers, metaspace{[]byte(spaceMark), prefix, true}), m, err
 }
 
+// buildLlama leaves the model's character map aside and has byte fallback
+// whatever the model says, as transformers does; without byte tokens unknown
+// characters are left out.
+func buildLlama(s *settings, from source) (chain, []preTokenizer, model, error) {
+	vocab, merges := from.pieces.merges()
+	m, err := buildBPE(from.at, vocab, merges, bpeOptions{FuseUnk: true, ByteFallback: true})
+	prefix := firstOnly
+	switch {
+	case !or(s.AddPrefixSpace, true):
+		prefix = never
+	case or(s.Legacy, false):
+		prefix = always
+	}
+	return nil, []preTokenizer{metaspace{[]byte(spaceMark), prefix, false}}, m, err
+}
+
 // spaceMark is how SentencePiece writes a space.
 const spaceMark = "▁"
 
@@ -132,10 +148,7 @@ func (from source) normalizers() (chain, error) {
 
 // unigram builds the model of a vocabulary whose unknown token has a fixed place.
 func (from source) unigram(vocab []scored, unknown uint64) (model, error) {
-	switch {
-	case from.pieces.modelType != unigramType:
-		return nil, from.at.at("trainer_spec.model_type", nil).errorf("%d: %w; this family has Unigram models (%d)", from.pieces.modelType, ErrUnsupportedModel, unigramType)
-	case unknown >= uint64(len(vocab)):
+	if unknown >= uint64(len(vocab)) {
 		return nil, from.at.at("pieces", nil).errorf("%d are too few: the unknown token has id %d", len(vocab), unknown)
 	}
 	return buildUnigram(vocab, int32(unknown), false), nil
