@@ -79,6 +79,10 @@ func TestCanonicalForms(t *testing.T) {
 			"guarded": maskedEncoder(17).replace("Softmax", op("Softmax", "masked", "raw", "axis", int64(3)), op("IsNaN", "raw", "bad"),
 				op("Where", "bad nothing raw", "p")),
 		}},
+		{"mask filled where it is not 0", map[string]*encoder{
+			"":      filledMask("nothing"),
+			"of it": filledMask("masked"),
+		}},
 		{"positions", map[string]*encoder{
 			"": newEncoder(17, op("Shape", "input_ids", "tokens", "start", int64(1)), op("Slice", "position.weight zero tokens", "rows"), op("Add", "x rows", y)).positions(),
 			"ids of a buffer": newEncoder(17, op("Shape", "input_ids", "tokens", "start", int64(1)), op("Slice", "buffer zero tokens one", "ids"),
@@ -105,6 +109,14 @@ func TestCanonicalForms(t *testing.T) {
 			}
 		}
 	}
+}
+
+// filledMask is the lowest number where masked = 1 − attention_mask is not 0, and the tensor named rest elsewhere, as
+// transformers 4 writes an additive mask.
+func filledMask(rest string) *encoder {
+	return newEncoder(14, op("Cast", "attention_mask", "m", "to", int64(1)), op("Unsqueeze", "m last", "keep"), op("Sub", "one keep", "masked"),
+		op("Cast", "masked", "b", "to", int64(9)), op("Where", "b lowest "+rest, "mask"), op("Add", "x mask", "last_hidden_state")).
+		ints("last", 2).number("one", 1).number("nothing", 0).number("lowest", -math.MaxFloat32)
 }
 
 func (e *encoder) gelu() *encoder {

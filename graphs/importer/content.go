@@ -141,6 +141,17 @@ func (c *content) list() ([]poly, bool) {
 	return out, true
 }
 
+// once is c with one element along the dimensions that its elements do not depend on.
+func (c *content) once() *content {
+	shape := slices.Clone(c.shape)
+	for k := range shape {
+		if !c.listed[k] && !slices.ContainsFunc(c.elems, func(e affine) bool { return len(e.step[k]) > 0 }) {
+			shape[k] = graphs.Static(1)
+		}
+	}
+	return &content{shape, c.listed, c.elems}
+}
+
 // constants returns the elements in order where they are numbers.
 func (c *content) constants() ([]float64, bool) {
 	list, ok := c.list()

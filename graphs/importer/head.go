@@ -100,7 +100,7 @@ func (h *head) build(out outputs) (*graphs.Value, error) {
 	if out.logits != nil {
 		if l := im.linear(im.whole(out.logits)); l != nil {
 			h.upstream(l.x)
-			return h.classifier(l.x, l)
+			return h.classifier("classifier", l.x, l)
 		}
 	}
 	if out.hidden != nil && out.hidden.name == "logits" { // one for each token
@@ -115,14 +115,34 @@ func (h *head) build(out outputs) (*graphs.Value, error) {
 	case out.pooled != nil && (out.hidden == nil || out.pooled.name == "pooler_output"):
 		x := im.whole(out.pooled)
 		h.upstream(x)
-		return h.classifier(x, nil)
+		return h.classifier("classifier", x, nil)
 	case out.hidden != nil:
 		return h.onHidden(im.whole(out.hidden))
 	}
 	return nil, fmt.Errorf("its logits are no product with a weight matrix; export the encoder itself (AutoModel, task feature-extraction)")
 }
 
-// onHidden is BERT's head: the tanh pooler over the first token, dropout, the classifier.
+// pooler is a head over the first token, x ↦ drop(act(x·Wᵀ + b)) for the classifier, as transformers builds and names it.
+type pooler struct {
+	dense, activation string
+	dropped           bool // x is dropped, too
+	classifier        string
+}
+
+// poolers are those of model types whose head is not BERT's.
+var poolers = map[string]pooler{
+	"albert":      {"albert.pooler", "Tanh", false, "classifier"},
+	"camembert":   {"classifier.dense", "Tanh", true, "classifier.out_proj"},
+	"deberta":     {"pooler.dense", "Gelu", true, "classifier"},
+	"deberta-v2":  {"pooler.dense", "Gelu", true, "classifier"},
+	"distilbert":  {"pre_classifier", "Relu", false, "classifier"},
+	"electra":     {"classifier.dense", "Gelu", true, "classifier.out_proj"},
+	"mpnet":       {"classifier.dense", "Tanh", true, "classifier.out_proj"},
+	"roberta":     {"classifier.dense", "Tanh", true, "classifier.out_proj"},
+	"xlm-roberta": {"classifier.dense", "Tanh", true, "classifier.out_proj"},
+}
+
+// onHidden puts the pooler of the model's type on hidden states, BERT's where that is unknown.
 func (h *head) onHidden(x *graphs.Value) (*graphs.Value, error) {
 	im := h.im
 	first := im.Op("Gather", graphs.Attrs{"axis": int64(1)}, x, im.Const(graphs.Int64, nil, 0))
@@ -134,21 +154,31 @@ func (h *head) onHidden(x *graphs.Value) (*graphs.Value, error) {
 	if width > 1<<16 || width*width > 1<<20+16*held {
 		return nil, fmt.Errorf("hidden states of width %d in a model of %d weights", width, held)
 	}
-	name := h.fresh(h.prefix + "pooler.dense")
+	p, ok := poolers[h.config.ModelType]
+	if !ok {
+		p = pooler{h.prefix + "pooler.dense", "Tanh", false, "classifier"}
+	}
+	if p.dropped {
+		first = im.Op("Dropout", nil, first)
+		if im.dropouts == 0 {
+			im.notes = append(im.notes, "dropout before the pooler")
+		}
+	}
+	name := h.fresh(p.dense)
 	w := h.draw(name+".weight", width, width)
-	pooled := im.Op("Tanh", nil, im.Add(im.MatMul(first, im.Transpose(w, 1, 0)), h.draw(name+".bias", width)))
+	pooled := im.Op(p.activation, nil, im.Add(im.MatMul(first, im.Transpose(w, 1, 0)), h.draw(name+".bias", width)))
 	h.matrices = append(h.matrices, w.Name)
-	return h.classifier(pooled, nil)
+	return h.classifier(p.classifier, pooled, nil)
 }
 
-// classifier is drop(x)·Wᵀ + b with W [K, C], from the file where old is a classifier of as many labels.
-func (h *head) classifier(x *graphs.Value, old *linear) (*graphs.Value, error) {
+// classifier is drop(x)·Wᵀ + b with W [K, C], from the file where old is a classifier of as many labels; it then keeps
+// its name.
+func (h *head) classifier(name string, x *graphs.Value, old *linear) (*graphs.Value, error) {
 	im := h.im
 	width, labels := x.Shape[len(x.Shape)-1].Coef, h.options.Labels
 	if len(x.Shape) != 2 || width < 1 || width > 1<<16 || labels > 1<<20 {
 		return nil, fmt.Errorf("a classifier of %d labels does not go on features of shape %v", labels, x.Shape)
 	}
-	name := "classifier"
 	var weight, bias []float32
 	if old != nil {
 		if own, _, ok := im.checkpointName(im.layers(), old.weight); ok {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/r3f-ort/r3f-ort/graphs"
@@ -252,13 +253,80 @@ func (im *importer) expand(n *node) ([]*value, error) {
 	if !ok {
 		return nil, fmt.Errorf("%v does not stretch to %v", x.shape, to)
 	}
+	return []*value{im.stretched(x, shape)}, nil
+}
+
+// stretched is x with dimensions of 1 stretched to a shape.
+func (im *importer) stretched(x *value, shape graphs.Shape) *value {
 	if x.known != nil {
 		y := pointwise(func(_ graphs.Shape, e []affine) (affine, bool) { return e[0], true }, x.known, uniform(shape, nil))
 		if y != nil {
-			return []*value{folded(y, x.dtype)}, nil
+			return folded(y, x.dtype)
 		}
 	}
-	return []*value{computed(im.small(x), shape)}, nil
+	return computed(im.small(x), shape)
+}
+
+// tile repeats x along every dimension. Where all that are repeated are of 1, it stretches them.
+func (im *importer) tile(n *node) ([]*value, error) {
+	x := n.in[0]
+	times, err := n.shape(1)
+	if err != nil {
+		return nil, err
+	}
+	if len(times) != len(x.shape) {
+		return nil, fmt.Errorf("%d repeats for %v, not %d", len(times), x.shape, len(x.shape))
+	}
+	to, stretches := make(graphs.Shape, len(times)), true
+	for k, d := range x.shape {
+		to[k] = d.Mul(times[k])
+		if times[k].Coef < 1 || to[k].Coef > math.MaxInt32 {
+			return nil, fmt.Errorf("dimension %v is repeated %v times", d, times[k])
+		}
+		stretches = stretches && (d.Is(1) || times[k].Is(1))
+	}
+	if stretches {
+		return []*value{im.stretched(x, to)}, nil
+	}
+	return im.results(im.Op("Tile", graphs.Attrs{"to": to}, im.whole(x), im.ShapeOf(times))), nil
+}
+
+// pad puts a constant before and after x along the given axes, all of them below opset 18.
+func (im *importer) pad(n *node) ([]*value, error) {
+	x := n.in[0]
+	list, _, err := n.ints("pads", 1)
+	if err != nil {
+		return nil, err
+	}
+	given, ok, err := n.ints("axes", 3)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		for k := range x.shape {
+			given = append(given, int64(k))
+		}
+	}
+	if _, err := axes(given, len(x.shape)); err != nil {
+		return nil, err
+	}
+	if len(list) != 2*len(given) {
+		return nil, fmt.Errorf("%d pads for %d axes, not %d", len(list), len(given), 2*len(given))
+	}
+	pads := make([]int64, 2*len(x.shape))
+	for i, a := range given {
+		k, _ := axis(a, len(x.shape))
+		pads[k], pads[len(x.shape)+k] = list[i], list[len(given)+i]
+	}
+	operands := []*graphs.Value{im.whole(x), im.Ints(pads...)}
+	if v := n.operand(2); v != nil {
+		fill, ok := v.number()
+		if !ok {
+			return nil, fmt.Errorf("what it pads with is computed; it must be a constant")
+		}
+		operands = append(operands, im.Const(x.dtype, nil, im.finite(fill)))
+	}
+	return im.results(im.Op("Pad", graphs.Attrs{"mode": n.text("mode", "constant")}, operands...)), nil
 }
 
 func (im *importer) transpose(n *node) ([]*value, error) {

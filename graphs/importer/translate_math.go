@@ -135,11 +135,25 @@ func (im *importer) where(n *node) ([]*value, error) {
 	}
 	a, constA := x.number()
 	b, constB := y.number()
+	if n := im.truthOf(cond); n != nil && n == y.compact {
+		b, constB = 0, true // y where y is 0
+	}
 	if cond.known == nil && x.dtype == graphs.Float32 && constA && constB && (a == 0) != (b == 0) {
 		return []*value{computed(im.additiveMask(im.small(cond), a, b), shape)}, nil
 	}
 	v, err := im.pointwise("Where", x.dtype, cond, x, y)
 	return []*value{v}, err
+}
+
+// truthOf is the tensor whose elements other than 0 a condition is true for, nil where it is known as none.
+func (im *importer) truthOf(cond *value) *graphs.Value {
+	if cond.known != nil || cond.later != nil {
+		return nil
+	}
+	if n := producedBy(im.small(cond), "Cast"); n != nil {
+		return n.Inputs[0]
+	}
+	return nil
 }
 
 // maskKey is an additive mask: the condition and what it chooses between.
@@ -296,6 +310,36 @@ func (im *importer) reduce(n *node) ([]*value, error) {
 	return im.results(im.Op(n.OpType, graphs.Attrs{"keepdims": keep}, im.whole(x), im.Ints(operand...))), nil
 }
 
+// reduceProd multiplies sizes together, as exporters join dimensions; a product of what is computed has no gradient.
+func (im *importer) reduceProd(n *node) ([]*value, error) {
+	x := n.in[0]
+	along, _, err := n.ints("axes", 1)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := axes(along, len(x.shape)); err != nil {
+		return nil, err
+	}
+	if x.known == nil || len(x.shape) != 1 || len(along) == 0 && n.int("noop_with_empty_axes", 0) != 0 {
+		return im.reduce(n)
+	}
+	list, ok := x.known.list()
+	if !ok {
+		return im.reduce(n)
+	}
+	product := number(1)
+	for _, p := range list {
+		if product = product.times(p); !product.sane() {
+			return nil, fmt.Errorf("the product of %d sizes is larger than any tensor", len(list))
+		}
+	}
+	shape := graphs.Shape{}
+	if n.int("keepdims", 1) != 0 {
+		shape = graphs.StaticShape(1)
+	}
+	return []*value{folded(uniform(shape, product), x.dtype)}, nil
+}
+
 func (im *importer) layerNorm(n *node) ([]*value, error) {
 	x := im.whole(n.in[0])
 	k, err := axis(n.int("axis", -1), len(x.Shape))
@@ -338,6 +382,13 @@ func (im *importer) skipLayerNorm(n *node) ([]*value, error) {
 		out = append(out, nil, nil, computed(x, x.Shape))
 	}
 	return out, nil
+}
+
+// hardSigmoid is max(0, min(1, alpha·x + beta)).
+func (im *importer) hardSigmoid(n *node) ([]*value, error) {
+	x := n.in[0]
+	attrs := graphs.Attrs{"alpha": n.float("alpha", 0.2), "beta": n.float("beta", 0.5)}
+	return []*value{computed(im.Op("HardSigmoid", attrs, im.small(x)), x.shape)}, nil
 }
 
 func (im *importer) gelu(n *node) ([]*value, error) {

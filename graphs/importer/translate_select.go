@@ -269,6 +269,15 @@ func (im *importer) gatherElements(n *node) ([]*value, error) {
 	return same("axis")(im, n)
 }
 
+// scatterND is x with updates in the places that index tuples name. Sums are refused: ONNX Runtime's CPU kernel lets
+// threads that add to one place overtake each other.
+func (im *importer) scatterND(n *node) ([]*value, error) {
+	if r := n.text("reduction", "none"); r != "none" {
+		return nil, fmt.Errorf("reduction is %s; only none is supported, for ONNX Runtime does not reduce reliably with several threads; write it as ScatterElements (torch.scatter_add instead of index_put with accumulate)", r)
+	}
+	return same()(im, n)
+}
+
 // slice is y = x[starts:ends:steps] along axes.
 func (im *importer) slice(n *node) ([]*value, error) {
 	x := n.in[0]

@@ -138,11 +138,12 @@ func (im *importer) materialise(v *value) *graphs.Value {
 			return im.Const(v.dtype, slices.Repeat([]int{1}, len(c.shape)), im.finite(x))
 		}
 	}
-	if numbers, ok := c.constants(); ok {
+	once := c.once()
+	if numbers, ok := once.constants(); ok {
 		for i, x := range numbers {
 			numbers[i] = im.finite(x)
 		}
-		return im.Const(v.dtype, sizes(c.shape), numbers...)
+		return im.Const(v.dtype, sizes(once.shape), numbers...)
 	}
 	if s, ok := c.asShape(); ok && v.dtype == graphs.Int64 {
 		return im.Reshape(im.ShapeOf(s), c.shape)

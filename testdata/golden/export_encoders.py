@@ -2,13 +2,16 @@
 
 The weights are those of tiny-*/model.safetensors, so an import must give PyTorch's gradients in tiny-*/*.safetensors.
 "script" is the TorchScript exporter, as Optimum uses it; "dynamo" the torch.export one, which needs the package
-onnxscript.
+onnxscript. "optimum" are files that Optimum itself writes. It accepts only older transformers, so they come from an
+environment of their own: torch 2.15, onnx 1.23, onnxruntime 1.32 and, installed with pip install --no-deps,
+optimum 2.1.0, optimum-onnx 0.1.0, transformers 4.57.6, tokenizers 0.22.2, huggingface-hub 0.36.0.
 
     python export_encoders.py [OUT]      # writes tiny-MODEL/NAME.onnx beside this file, or under OUT
     python export_encoders.py OUT all    # every combination
+    python export_encoders.py optimum    # tiny-MODEL/optimum-*.onnx
     python export_encoders.py minilm DIR # minilm/*.onnx: graphs whose tensors lie in DIR/model.safetensors
 """
-import itertools, json, os, sys, warnings
+import itertools, json, os, shutil, sys, tempfile, warnings
 import onnx, torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
@@ -132,7 +135,24 @@ def export_minilm(source):
         print(os.path.getsize(path), path)
 
 
+OPTIMUM = [("roberta", "feature-extraction", None), ("distilbert", "feature-extraction", "O1")]  # model, task, optimisation
+
+
+def export_optimum():
+    from optimum.exporters.onnx import main_export
+    for model, task, level in OPTIMUM:
+        source = os.path.join(HERE, f"tiny-{model}")
+        path = os.path.join(source, "-".join(filter(None, ["optimum", task, level])) + ".onnx")
+        with tempfile.TemporaryDirectory() as out:
+            main_export(source, out, task=task, optimize=level)
+            strip(os.path.join(out, "model.onnx"))
+            shutil.copyfile(os.path.join(out, "model.onnx"), path)
+        print(os.path.getsize(path), path)
+
+
 def main():
+    if sys.argv[1:] == ["optimum"]:
+        return export_optimum()
     if sys.argv[1:2] == ["minilm"]:
         return export_minilm(sys.argv[2])
     out = sys.argv[1] if len(sys.argv) > 1 else HERE
