@@ -15,6 +15,24 @@
 // a tokenizer.json stands in family.go: a new one is one line there and one
 // function in familybuild.go.
 //
+// # SentencePiece models of type BPE
+//
+// Without a tokenizer.json the class of the tokenizer, not the model_type of the
+// .model file, says which model reads its pieces, as in transformers 5.23:
+//
+//   - LlamaTokenizer merges. Every way to cut a piece in two pieces is a merge;
+//     earlier pieces come first, which is the order of their scores.
+//   - The other classes are Unigram, also with the pieces of a BPE model, whose
+//     scores are ranks and no logarithms of probabilities: "▁the" comes out as
+//     "▁t", "he" where these have the greater sum. Bytes are not fallen back on.
+//
+// Nor are add_dummy_prefix, remove_extra_whitespaces, escape_whitespaces and
+// byte_fallback of the .model file read, but add_prefix_space, legacy,
+// add_bos_token and add_eos_token of tokenizer_config.json. SentencePiece itself
+// therefore cuts some texts otherwise: it drops the spaces at both ends and all
+// but one of many, where LlamaTokenizer keeps them. Models that SentencePiece
+// cut texts for are best given with a tokenizer.json that does the same.
+//
 // # What is taken from github.com/sugarme/tokenizer, and what is corrected
 //
 // The vocabulary of WordPiece is the library's. Its pipeline is not used: with

@@ -28,7 +28,7 @@ func TestFamilies(t *testing.T) {
 			testGoldens(t, tok, readGoldens(t, filepath.Join(goldens, dir.Name(), "golden.jsonl")))
 		})
 	}
-	if count < 27 {
-		t.Errorf("%d tokenizers, want 27 or more", count)
+	if count < 33 {
+		t.Errorf("%d tokenizers, want 33 or more", count)
 	}
 }

@@ -19,7 +19,7 @@ type family struct {
 	file       string            // name that only its vocabulary bears
 	tokens     map[string]string // special tokens by role
 	build      func(*settings, source) (chain, []preTokenizer, model, error)
-	template   func(token func(role string) piece) *templates
+	template   func(s *settings, token func(role string) piece) *templates
 }
 
 // source is a vocabulary that has been read.
@@ -36,6 +36,7 @@ var (
 	albertTokens  = map[string]string{"bos_token": "[CLS]", "eos_token": "[SEP]", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]", "mask_token": "[MASK]"}
 	robertaTokens = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>", "pad_token": "<pad>", "cls_token": "<s>", "mask_token": "<mask>"}
 	mpnetTokens   = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "[UNK]", "sep_token": "</s>", "pad_token": "<pad>", "cls_token": "<s>", "mask_token": "<mask>"}
+	llamaTokens   = map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 	t5Tokens      = map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 )
 
@@ -50,6 +51,7 @@ var families = []family{
 	{"T5Tokenizer", []string{"t5", "mt5"}, ".model", "", t5Tokens, buildT5, t5Templates},
 	{"AlbertTokenizer", []string{"albert"}, ".model", "", albertTokens, buildAlbert, bertTemplates},
 	{"DebertaV2Tokenizer", []string{"deberta-v2"}, ".model", "spm.model", debertaTokens, buildDeberta, bertTemplates},
+	{"LlamaTokenizer", []string{"llama"}, ".model", "", llamaTokens, buildLlama, llamaTemplates},
 }
 
 // familyOf finds the family that the settings name, or else the one whose
@@ -114,11 +116,15 @@ func (f *family) assemble(s *settings, from source) (*Tokenizer, error) {
 		}
 	}
 	t.vocabulary = b.done()
-	t.templates = f.template(func(role string) piece {
+	t.templates = f.template(s, func(role string) piece {
 		id, _ := t.vocabulary.id(f.role(s, role).Content) // added above
 		return piece{sequence: special, ids: []int64{id}}
 	})
-	return t, t.padFrom(at.at("pad_token", nil), f.role(s, "pad_token").Content)
+	pad := f.role(s, "pad_token").Content
+	if pad == "" {
+		return t, nil
+	}
+	return t, t.padFrom(at.at("pad_token", nil), pad)
 }
 
 // specials returns the special tokens in the order they are added.

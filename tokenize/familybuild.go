@@ -76,10 +76,10 @@ func buildDeberta(s *settings, from source) (chain, []preTokenizer, model, error
 		return nil, nil, nil, err
 	}
 	vocab := from.scored()
-	unknown := 1
+	unknown := from.pieces.unknown
 	for id, t := range vocab {
 		if t.token == s.roles["unk_token"].Content && t.score == 0 {
-			unknown = id
+			unknown = uint64(id)
 			break
 		}
 	}
@@ -98,6 +98,22 @@ func buildDeberta(s *settings, from source) (chain, []preTokenizer, model, error
 	}
 	m, err := from.unigram(vocab, unknown)
 	return normalizers, append(preTokenizers, metaspace{[]byte(spaceMark), prefix, true}), m, err
+}
+
+// buildLlama leaves the model's character map aside and has byte fallback
+// whatever the model says, as transformers does; without byte tokens unknown
+// characters are left out.
+func buildLlama(s *settings, from source) (chain, []preTokenizer, model, error) {
+	vocab, merges := from.pieces.merges()
+	m, err := buildBPE(from.at, vocab, merges, bpeOptions{FuseUnk: true, ByteFallback: true})
+	prefix := firstOnly
+	switch {
+	case !or(s.AddPrefixSpace, true):
+		prefix = never
+	case or(s.Legacy, false):
+		prefix = always
+	}
+	return nil, []preTokenizer{metaspace{[]byte(spaceMark), prefix, false}}, m, err
 }
 
 // spaceMark is how SentencePiece writes a space.
@@ -131,11 +147,8 @@ func (from source) normalizers() (chain, error) {
 }
 
 // unigram builds the model of a vocabulary whose unknown token has a fixed place.
-func (from source) unigram(vocab []scored, unknown int) (model, error) {
-	switch {
-	case from.pieces.modelType != unigramType:
-		return nil, from.at.at("trainer_spec.model_type", nil).errorf("%d: %w; this family has Unigram models (%d)", from.pieces.modelType, ErrUnsupportedModel, unigramType)
-	case unknown >= len(vocab):
+func (from source) unigram(vocab []scored, unknown uint64) (model, error) {
+	if unknown >= uint64(len(vocab)) {
 		return nil, from.at.at("pieces", nil).errorf("%d are too few: the unknown token has id %d", len(vocab), unknown)
 	}
 	return buildUnigram(vocab, int32(unknown), false), nil

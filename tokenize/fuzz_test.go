@@ -66,7 +66,7 @@ func tryOut(t *testing.T, tok *Tokenizer) {
 
 // FuzzSentencePiece checks that no .model file makes a family's tokenizer panic.
 func FuzzSentencePiece(f *testing.F) {
-	for _, name := range []string{"files-t5/spiece.model", "files-deberta-v2/spm.model"} {
+	for _, name := range []string{"files-t5/spiece.model", "files-deberta-v2/spm.model", "files-llama/tokenizer.model", "files-llama-bytes/tokenizer.model"} {
 		data, err := os.ReadFile(filepath.Join(goldens, name))
 		if err != nil {
 			f.Fatal(err)
@@ -79,7 +79,7 @@ func FuzzSentencePiece(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, class := range []string{"XLMRobertaTokenizer", "T5Tokenizer", "AlbertTokenizer", "DebertaV2Tokenizer"} {
+		for _, class := range []string{"XLMRobertaTokenizer", "T5Tokenizer", "AlbertTokenizer", "DebertaV2Tokenizer", "LlamaTokenizer"} {
 			s := newSettings("")
 			s.class = class
 			family, err := familyOf(s, "m.model")

@@ -14,6 +14,7 @@ import (
 type sentencePiece struct {
 	pieces       []piecePart
 	modelType    uint64 // 1 Unigram, 2 BPE, 3 words, 4 characters
+	unknown      uint64 // id
 	characterMap []byte // see precompiled; empty for none
 }
 
@@ -29,8 +30,11 @@ const (
 	userDefinedPiece = 4
 )
 
-// unigramType is the modelType of Unigram models.
-const unigramType = 1
+// Types of models.
+const (
+	unigramType = 1
+	bpeType     = 2
+)
 
 // parseSentencePiece reads data, the contents of file.
 func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
@@ -46,8 +50,11 @@ func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 			m.pieces = append(m.pieces, p)
 		case 2:
 			err := eachField(f.bytes, func(n protowire.Number, f field) error {
-				if n == 3 {
+				switch n {
+				case 3:
 					m.modelType = f.number
+				case 40:
+					m.unknown = f.number
 				}
 				return nil
 			})
@@ -72,6 +79,8 @@ func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 		return nil, root.errorf("not a SentencePiece model: %w", err)
 	case len(m.pieces) == 0:
 		return nil, root.errorf("not a SentencePiece model: it has no pieces")
+	case m.modelType != unigramType && m.modelType != bpeType:
+		return nil, root.at("trainer_spec.model_type", nil).errorf("%d: %w; want Unigram (%d) or BPE (%d)", m.modelType, ErrUnsupportedModel, unigramType, bpeType)
 	}
 	return m, nil
 }
@@ -98,6 +107,39 @@ func parsePiece(data []byte) (piecePart, error) {
 		return p, fmt.Errorf("%q has score %v", p.token, p.score)
 	}
 	return p, nil
+}
+
+// merges returns the pieces by their ids and every way to cut a piece in two
+// pieces: the earliest piece first, its shortest left part first. Pieces of BPE
+// models stand in the order they were learnt in, which their scores repeat.
+//
+// Source: transformers 5.23, tokenization_utils_base.py (generate_merges).
+func (m *sentencePiece) merges() (map[string]int32, [][2]string) {
+	vocab := make(map[string]int32, len(m.pieces))
+	lengths := map[int]bool{} // of pieces in bytes: other parts are not looked up
+	for id, p := range m.pieces {
+		vocab[p.token] = int32(id)
+		lengths[len(p.token)] = true
+	}
+	var merges [][2]string
+	for id, p := range m.pieces {
+		if vocab[p.token] != int32(id) {
+			continue // of equal pieces the last counts
+		}
+		for i := 1; i < len(p.token); i++ {
+			if !lengths[i] || !lengths[len(p.token)-i] {
+				continue
+			}
+			left, right := p.token[:i], p.token[i:]
+			if _, ok := vocab[left]; !ok {
+				continue
+			}
+			if _, ok := vocab[right]; ok {
+				merges = append(merges, [2]string{left, right})
+			}
+		}
+	}
+	return vocab, merges
 }
 
 // field is the value of a protobuf field: bytes, or a number of any kind.

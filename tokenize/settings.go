@@ -32,6 +32,9 @@ type settings struct {
 	KeepAccents          *bool `json:"keep_accents"`
 	SplitByPunct         *bool `json:"split_by_punct"`
 	AddPrefixSpace       *bool `json:"add_prefix_space"`
+	AddBOSToken          *bool `json:"add_bos_token"`
+	AddEOSToken          *bool `json:"add_eos_token"`
+	Legacy               *bool `json:"legacy"`
 	ExtraIDs             *int  `json:"extra_ids"`
 
 	roles map[string]addedConfig // tokens by their role, such as "cls_token"

@@ -123,7 +123,7 @@ func newBertProcessing(s section) (*templates, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bertTemplates(token), nil
+	return bertTemplates(nil, token), nil
 }
 
 // newRobertaProcessing reads RoBERTa's post-processor.
@@ -134,7 +134,7 @@ func newRobertaProcessing(s section) (*templates, error) {
 	if err != nil {
 		return nil, err
 	}
-	return robertaTemplates(token), nil
+	return robertaTemplates(nil, token), nil
 }
 
 // clsAndSep reads the two special tokens [token, id] of BERT and RoBERTa and
@@ -186,7 +186,7 @@ func newTemplates(s section) (*templates, error) {
 
 // bertTemplates is [CLS] A [SEP] and [CLS] A [SEP] B [SEP], the last two parts
 // of type 1.
-func bertTemplates(token func(string) piece) *templates {
+func bertTemplates(_ *settings, token func(string) piece) *templates {
 	cls, sep := token("cls_token"), token("sep_token")
 	end := piece{sequence: special, ids: sep.ids, typeID: 1}
 	single := []piece{cls, {sequence: 0}, sep}
@@ -194,17 +194,36 @@ func bertTemplates(token func(string) piece) *templates {
 }
 
 // robertaTemplates is <s> A </s> and <s> A </s></s> B </s>, all of type 0.
-func robertaTemplates(token func(string) piece) *templates {
+func robertaTemplates(_ *settings, token func(string) piece) *templates {
 	cls, sep := token("cls_token"), token("sep_token")
 	single := []piece{cls, {sequence: 0}, sep}
 	return &templates{single, append(single[:3:3], sep, piece{sequence: 1}, sep)}
 }
 
 // t5Templates is A </s> and A </s> B </s>, all of type 0.
-func t5Templates(token func(string) piece) *templates {
+func t5Templates(_ *settings, token func(string) piece) *templates {
 	eos := token("eos_token")
 	single := []piece{{sequence: 0}, eos}
 	return &templates{single, append(single[:2:2], piece{sequence: 1}, eos)}
+}
+
+// llamaTemplates is A and A B, B of type 1, each with <s> before and </s> behind
+// it where the settings ask for them.
+func llamaTemplates(s *settings, token func(string) piece) *templates {
+	framed := func(dst []piece, n int, typeID int64) []piece {
+		bos, eos := token("bos_token"), token("eos_token")
+		bos.typeID, eos.typeID = typeID, typeID
+		if or(s.AddBOSToken, false) {
+			dst = append(dst, bos)
+		}
+		dst = append(dst, piece{sequence: n, typeID: typeID})
+		if or(s.AddEOSToken, false) {
+			dst = append(dst, eos)
+		}
+		return dst
+	}
+	single := framed(nil, 0, 0)
+	return &templates{single, framed(single[:len(single):len(single)], 1, 1)}
 }
 
 // check says whether all special tokens are ids of the vocabulary.

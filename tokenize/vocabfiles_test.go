@@ -47,7 +47,8 @@ func TestFilesRefused(t *testing.T) {
 		{"not protobuf", map[string]string{"spiece.model": "\xff", "config.json": t5}, "not a SentencePiece model", false},
 		{"no pieces", map[string]string{"spiece.model": "", "config.json": t5}, "it has no pieces", false},
 		{"piece not UTF-8", map[string]string{"spiece.model": pieceModel("\xff", 1), "config.json": t5}, "pieces[0]", false},
-		{"BPE", map[string]string{"spiece.model": pieceModel("a", 2), "config.json": t5}, "trainer_spec.model_type: 2", true},
+		{"model of words", map[string]string{"spiece.model": pieceModel("a", 3), "config.json": t5}, "spiece.model: field trainer_spec.model_type: 3", true},
+		{"model of characters", map[string]string{"tokenizer.model": pieceModel("a", 4), "config.json": `{"model_type":"llama"}`}, "tokenizer.model: field trainer_spec.model_type: 4", true},
 		{"too few pieces", map[string]string{"spiece.model": pieceModel("a", 1), "config.json": albert}, "the unknown token has id 1", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

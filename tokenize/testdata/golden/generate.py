@@ -1,6 +1,6 @@
 """Writes the tokenizers and expectations in this directory.
 
-    pip install tokenizers==0.23.3 transformers==5.23.0 protobuf
+    pip install tokenizers==0.23.3 transformers==5.23.0 sentencepiece==0.2.3 protobuf
     python generate.py
 
 components.jsonl  normalizers and pre-tokenizers, each with texts and what
@@ -13,12 +13,14 @@ components.jsonl  normalizers and pre-tokenizers, each with texts and what
 """
 
 import base64
+import io
 import json
 import pathlib
 import random
 import shutil
 import sys
 
+import sentencepiece as spm
 import tokenizers
 import transformers
 import transformers.convert_slow_tokenizer as convert
@@ -28,8 +30,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Metaspace, Whitespace
 
 assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
 assert transformers.__version__ == "5.23.0", transformers.__version__
-# transformers asks for sentencepiece to be installed where it needs protobuf only.
-convert.requires_backends = lambda *_: None
+assert spm.__version__ == "0.2.3", spm.__version__
 
 here = pathlib.Path(__file__).parent
 sys.path.insert(0, str(here.parent))
@@ -323,3 +324,27 @@ family("files-albert", {"spiece.model": sentencepiece(grow(["<pad>", "<unk>", "[
 family("files-deberta-v2", {"spm.model": sentencepiece(grow(["[PAD]", "[CLS]", "[SEP]", "[UNK]"]), {k: v for k, v in control.items() if k != "noise"}), "config.json": {"model_type": "deberta-v2"}})
 family("files-deberta-punct", {"spm.model": sentencepiece(grow(["[PAD]", "[CLS]", "[SEP]", "[UNK]"]), control),
                                "tokenizer_config.json": {"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": True, "split_by_punct": True, "add_prefix_space": False}})
+
+
+# SentencePiece models of type BPE, trained on the corpus.
+
+def bpe_pieces(size, characters=b"", **options):
+    """A .model of type BPE. "<left>" and "noisy" are cut out of a text before the model sees it."""
+    out = io.BytesIO()
+    spm.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=out, model_type="bpe", vocab_size=size, hard_vocab_limit=False, character_coverage=0.98,
+                                   user_defined_symbols=["<left>", "noisy"], normalization_rule_name="identity", num_threads=1, minloglevel=2, **options)
+    m = pb.ModelProto.FromString(out.getvalue())
+    m.normalizer_spec.precompiled_charsmap = characters
+    return m.SerializeToString()
+
+
+plain = bpe_pieces(260, charmap)
+in_bytes = bpe_pieces(420, byte_fallback=True, split_digits=True, remove_extra_whitespaces=False)
+undivided = bpe_pieces(420, byte_fallback=True, add_dummy_prefix=False, split_by_whitespace=False)
+family("files-llama", {"tokenizer.model": plain, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}})
+family("files-llama-bytes", {"tokenizer.model": in_bytes, "tokenizer_config.json": {
+    "tokenizer_class": "LlamaTokenizerFast", "add_bos_token": True, "add_eos_token": True, "legacy": True, "pad_token": "</s>", "eos_token": "<left>"}})
+family("files-llama-undivided", {"tokenizer.model": undivided, "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_prefix_space": False}})
+family("files-t5-bpe", {"spiece.model": plain, "tokenizer_config.json": {"tokenizer_class": "T5Tokenizer", "extra_ids": 2}})
+family("files-xlm-roberta-bpe", {"sentencepiece.bpe.model": in_bytes, "config.json": {"model_type": "xlm-roberta"}})
+family("files-deberta-bpe", {"spm.model": undivided, "config.json": {"model_type": "deberta-v2"}})
