@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/r3f-ort/r3f-ort/internal/durable"
@@ -86,7 +87,7 @@ func TestLockAndRelease(t *testing.T) {
 // Of many that want a directory at once, one has it at a time.
 func TestLockIsExclusive(t *testing.T) {
 	dir := t.TempDir()
-	held := 0 // under the lock
+	var held atomic.Int32 // atomic, for the race detector does not know file locks
 	done := make(chan error)
 	for range 8 {
 		go func() {
@@ -99,12 +100,12 @@ func TestLockIsExclusive(t *testing.T) {
 					done <- err
 					return
 				}
-				if held++; held != 1 {
-					done <- fmt.Errorf("%d hold the lock", held)
+				if n := held.Add(1); n != 1 {
+					done <- fmt.Errorf("%d hold the lock", n)
 					return
 				}
 				got++
-				held--
+				held.Add(-1)
 				l.Release()
 			}
 			done <- nil
