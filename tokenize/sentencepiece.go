@@ -5,7 +5,7 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/r3f-ort/r3f-ort/internal/wire"
 )
 
 // sentencePiece is what a SentencePiece .model file holds of use here.
@@ -40,21 +40,21 @@ const (
 func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 	m := &sentencePiece{modelType: unigramType}
 	root := section{file: file}
-	err := eachField(data, func(n protowire.Number, f field) error {
-		switch n {
+	err := wire.Walk(data, func(f wire.Field) error {
+		switch f.Number {
 		case 1:
-			p, err := parsePiece(f.bytes)
+			p, err := parsePiece(f.Bytes)
 			if err != nil {
 				return root.at(fmt.Sprintf("pieces[%d]", len(m.pieces)), nil).errorf("%w", err)
 			}
 			m.pieces = append(m.pieces, p)
 		case 2:
-			err := eachField(f.bytes, func(n protowire.Number, f field) error {
-				switch n {
+			err := wire.Walk(f.Bytes, func(f wire.Field) error {
+				switch f.Number {
 				case 3:
-					m.modelType = f.number
+					m.modelType = f.Varint
 				case 40:
-					m.unknown = f.number
+					m.unknown = f.Varint
 				}
 				return nil
 			})
@@ -62,9 +62,9 @@ func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 				return root.at("trainer_spec", nil).errorf("%w", err)
 			}
 		case 3:
-			err := eachField(f.bytes, func(n protowire.Number, f field) error {
-				if n == 2 {
-					m.characterMap = f.bytes
+			err := wire.Walk(f.Bytes, func(f wire.Field) error {
+				if f.Number == 2 {
+					m.characterMap = f.Bytes
 				}
 				return nil
 			})
@@ -87,14 +87,14 @@ func parseSentencePiece(file string, data []byte) (*sentencePiece, error) {
 
 func parsePiece(data []byte) (piecePart, error) {
 	p := piecePart{kind: 1}
-	err := eachField(data, func(n protowire.Number, f field) error {
-		switch n {
+	err := wire.Walk(data, func(f wire.Field) error {
+		switch f.Number {
 		case 1:
-			p.token = string(f.bytes)
+			p.token = string(f.Bytes)
 		case 2:
-			p.score = float64(math.Float32frombits(uint32(f.number)))
+			p.score = float64(math.Float32frombits(uint32(f.Varint)))
 		case 3:
-			p.kind = f.number
+			p.kind = f.Varint
 		}
 		return nil
 	})
@@ -140,42 +140,4 @@ func (m *sentencePiece) merges() (map[string]int32, [][2]string) {
 		}
 	}
 	return vocab, merges
-}
-
-// field is the value of a protobuf field: bytes, or a number of any kind.
-type field struct {
-	bytes  []byte
-	number uint64
-}
-
-// eachField calls f for the fields of a protobuf message in order.
-func eachField(message []byte, f func(protowire.Number, field) error) error {
-	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		var value field
-		switch kind {
-		case protowire.BytesType:
-			value.bytes, n = protowire.ConsumeBytes(message)
-		case protowire.VarintType:
-			value.number, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(message)
-			value.number = uint64(v)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, message)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		if err := f(number, value); err != nil {
-			return err
-		}
-	}
-	return nil
 }

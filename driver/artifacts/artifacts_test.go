@@ -246,7 +246,8 @@ func TestServingRefusals(t *testing.T) {
 	if _, err := both.ServingModel(nil); !errors.Is(err, ErrArtifacts) || !strings.Contains(err.Error(), "two passes") {
 		t.Errorf("doubled logits: %v", err)
 	}
-	graph := appendBytes(nil, 11, valueProto("labels", 7, "B"))
+	graph := appendBytes(nil, 1, appendBytes(appendBytes(appendBytes(nil, 1, []byte("labels")), 2, []byte("logits")), 4, []byte("OneHot")))
+	graph = appendBytes(graph, 11, valueProto("labels", 7, "B"))
 	graph = appendBytes(graph, 12, valueProto("logits", 1, "B", int64(3)))
 	if _, err := official().ServingModel(appendBytes(nil, 7, graph)); !errors.Is(err, ErrArtifacts) || !strings.Contains(err.Error(), "labels int64 [B]") {
 		t.Errorf("logits of the labels: %v", err)
@@ -260,7 +261,8 @@ func TestServingRefusals(t *testing.T) {
 func TestServingInputs(t *testing.T) {
 	m := official()
 	m.Inputs.InputIDs = "ids"
-	graph := appendBytes(nil, 1, appendBytes(appendBytes(appendBytes(nil, 1, []byte("ids")), 1, []byte("attention_mask")), 2, []byte("logits")))
+	node := appendBytes(appendBytes(appendBytes(nil, 1, []byte("ids")), 1, []byte("attention_mask")), 2, []byte("logits"))
+	graph := appendBytes(nil, 1, appendBytes(node, 4, []byte("Add")))
 	for _, in := range [][]byte{valueProto("ids", 7, "b", "t"), valueProto("attention_mask", 1, "b", "t"), valueProto("noise", 1, "b", "t", int64(32)), valueProto("lambda", 1)} {
 		graph = appendBytes(graph, 11, in)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/r3f-ort/r3f-ort/internal/wire"
 )
 
 // ServingModel rewrites the evaluation graph, as the training API exports it with its parameters, into what serves: its
@@ -35,13 +37,13 @@ func (m *Manifest) ServingModel(data []byte) ([]byte, error) {
 	}
 	var out []byte
 	w.output = valueProto(m.Outputs.Logits, 1, "B", int64(m.Model.Classes))
-	err = fields(data, func(n protowire.Number, v uint64, b []byte) error {
-		if n == 7 {
-			graph, err := w.graph(b)
+	err = wire.Walk(data, func(f wire.Field) error {
+		if f.Number == 7 {
+			graph, err := w.graph(f.Bytes)
 			out = appendBytes(out, 7, graph)
 			return err
 		}
-		out = appendField(out, n, v, b)
+		out = appendField(out, f)
 		return nil
 	})
 	return out, err
@@ -108,17 +110,17 @@ func (w *serving) graph(data []byte) ([]byte, error) {
 	for _, i := range w.inputs {
 		out = appendBytes(out, 11, i)
 	}
-	err := fields(data, func(n protowire.Number, v uint64, b []byte) error {
-		switch n {
+	err := wire.Walk(data, func(f wire.Field) error {
+		switch f.Number {
 		case 1:
-			node, err := w.node(b)
+			node, err := w.node(f.Bytes)
 			out = appendBytes(out, 1, node)
 			return err
 		case 11: // replaced
 		case 12:
 			out = appendBytes(out, 12, w.output)
 		default:
-			out = appendField(out, n, v, b)
+			out = appendField(out, f)
 		}
 		return nil
 	})
@@ -128,11 +130,11 @@ func (w *serving) graph(data []byte) ([]byte, error) {
 // node rewrites a NodeProto's inputs.
 func (w *serving) node(data []byte) ([]byte, error) {
 	var out []byte
-	err := fields(data, func(n protowire.Number, v uint64, b []byte) error {
-		if to, renamed := w.rename[string(b)]; n == 1 && renamed {
-			b = []byte(to)
+	err := wire.Walk(data, func(f wire.Field) error {
+		if to, renamed := w.rename[string(f.Bytes)]; f.Number == 1 && renamed {
+			f.Bytes = []byte(to)
 		}
-		out = appendField(out, n, v, b)
+		out = appendField(out, f)
 		return nil
 	})
 	return out, err
@@ -146,12 +148,12 @@ func appendVarint(out []byte, n protowire.Number, v uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(out, n, protowire.VarintType), v)
 }
 
-// appendField writes a field of a model, graph or node as fields reads it: none of theirs is a fixed number.
-func appendField(out []byte, n protowire.Number, v uint64, b []byte) []byte {
-	if b != nil {
-		return appendBytes(out, n, b)
+// appendField writes a field of a model, graph or node: none of theirs is a fixed number.
+func appendField(out []byte, f wire.Field) []byte {
+	if f.Kind == protowire.BytesType {
+		return appendBytes(out, f.Number, f.Bytes)
 	}
-	return appendVarint(out, n, v)
+	return appendVarint(out, f.Number, f.Varint)
 }
 
 // valueProto is an input or output; its dimensions are names or sizes.

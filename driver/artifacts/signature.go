@@ -1,14 +1,14 @@
 package artifacts
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/r3f-ort/r3f-ort/internal/onnxpb"
 )
 
 // Signature is what this package reads of an ONNX model: its inputs and outputs, and its nodes without their
@@ -75,145 +75,35 @@ func ReadSignature(dir, name string) (*Signature, error) {
 	return s, nil
 }
 
-// Field numbers of ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto, TypeProto, Tensor and Dimension.
 func parseSignature(data []byte) (*Signature, error) {
-	s := &Signature{}
-	graphs := 0
-	err := fields(data, func(model protowire.Number, _ uint64, graph []byte) error {
-		if model != 7 {
-			return nil
-		}
-		graphs++
-		return fields(graph, func(n protowire.Number, _ uint64, b []byte) error {
-			switch n {
-			case 1:
-				node, err := parseNode(b)
-				s.Nodes = append(s.Nodes, node)
-				return err
-			case 11, 12:
-				v, err := parseValue(b)
-				if n == 11 {
-					s.Inputs = append(s.Inputs, v)
-				} else {
-					s.Outputs = append(s.Outputs, v)
-				}
-				return err
-			}
-			return nil
-		})
-	})
-	if err == nil && (graphs != 1 || len(s.Outputs) == 0) {
-		err = fmt.Errorf("it is no ONNX model: %d graphs with %d outputs", graphs, len(s.Outputs))
+	m, err := onnxpb.Read(data)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
-}
-
-func parseNode(data []byte) (Node, error) {
-	n := Node{Floats: map[string]float32{}}
-	err := fields(data, func(number protowire.Number, _ uint64, b []byte) error {
-		switch number {
-		case 1:
-			n.Inputs = append(n.Inputs, string(b))
-		case 2:
-			n.Outputs = append(n.Outputs, string(b))
-		case 4:
-			n.OpType = string(b)
-		case 5:
-			name, value, isFloat := "", float32(0), false
-			err := fields(b, func(number protowire.Number, v uint64, b []byte) error {
-				switch {
-				case number == 1:
-					name = string(b)
-				case number == 2 && b == nil:
-					value, isFloat = floatOf(v), true
-				}
-				return nil
-			})
-			if isFloat {
-				n.Floats[name] = value
-			}
-			return err
-		}
-		return nil
-	})
-	return n, err
-}
-
-func parseValue(data []byte) (Value, error) {
-	v := Value{}
-	err := fields(data, func(number protowire.Number, _ uint64, b []byte) error {
-		switch number {
-		case 1:
-			v.Name = string(b)
-		case 2:
-			return fields(b, func(kind protowire.Number, _ uint64, b []byte) error {
-				if kind != 1 {
-					return nil
-				}
-				return v.parseTensor(b)
-			})
-		}
-		return nil
-	})
-	return v, err
-}
-
-func (v *Value) parseTensor(data []byte) error {
-	return fields(data, func(number protowire.Number, n uint64, shape []byte) error {
-		switch number {
-		case 1:
-			v.ElemType = int32(n)
-		case 2:
-			return fields(shape, func(_ protowire.Number, _ uint64, dim []byte) error {
-				d := Dim{}
-				err := fields(dim, func(number protowire.Number, n uint64, b []byte) error {
-					switch number {
-					case 1:
-						d.Size = max(0, int64(n))
-					case 2:
-						d.Param = string(b)
-					}
-					return nil
-				})
-				v.Dims = append(v.Dims, d)
-				return err
-			})
-		}
-		return nil
-	})
-}
-
-// fields visits the fields of a message: number, and value or bytes.
-func fields(data []byte, visit func(number protowire.Number, value uint64, bytes []byte) error) error {
-	for len(data) > 0 {
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		data = data[n:]
-		var value uint64
-		var bytes []byte
-		switch kind {
-		case protowire.VarintType:
-			value, n = protowire.ConsumeVarint(data)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(data)
-			value = uint64(v)
-		case protowire.BytesType:
-			bytes, n = protowire.ConsumeBytes(data)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, data)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		data = data[n:]
-		if err := visit(number, value, bytes); err != nil {
-			return err
-		}
+	if len(m.Graph.Outputs) == 0 {
+		return nil, errors.New("it is no ONNX model: its graph has no outputs")
 	}
-	return nil
+	s := &Signature{Inputs: valuesOf(m.Graph.Inputs), Outputs: valuesOf(m.Graph.Outputs)}
+	for _, n := range m.Graph.Nodes {
+		node := Node{OpType: n.OpType, Inputs: n.Inputs, Outputs: n.Outputs, Floats: map[string]float32{}}
+		for _, a := range n.Attributes {
+			if f, ok := a.Value.(float32); ok {
+				node.Floats[a.Name] = f
+			}
+		}
+		s.Nodes = append(s.Nodes, node)
+	}
+	return s, nil
 }
 
-func floatOf(bits uint64) float32 { return math.Float32frombits(uint32(bits)) }
+func valuesOf(infos []onnxpb.ValueInfo) []Value {
+	var out []Value
+	for _, info := range infos {
+		v := Value{Name: info.Name, ElemType: info.ElemType}
+		for _, d := range info.Dims {
+			v.Dims = append(v.Dims, Dim{Size: max(0, d.Value), Param: d.Param})
+		}
+		out = append(out, v)
+	}
+	return out
+}

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/r3f-ort/r3f-ort/internal/wire"
 )
 
 // ErrCorrupt marks bytes that are no ONNX model, or a truncated one.
@@ -17,21 +19,24 @@ var ErrCorrupt = errors.New("not a valid ONNX file, or a truncated one; export o
 // typed data fields become little-endian bytes in Raw. Memory beyond data's own is at most 64 times its size, and
 // less than once its size for files whose bulk is tensors. Errors wrap ErrCorrupt and name the field.
 func Read(data []byte) (*Model, error) {
-	m := &Model{}
-	err := walk(data, func(f field) error {
-		switch f.number {
+	m, graphs := &Model{}, 0
+	err := wire.Walk(data, func(f wire.Field) error {
+		switch f.Number {
 		case 1:
-			return f.int(&m.IRVersion)
+			return f.GetInt(&m.IRVersion)
 		case 2:
-			return f.string(&m.Producer)
+			return f.GetString(&m.Producer)
 		case 3:
-			return f.string(&m.ProducerVersion)
+			return f.GetString(&m.ProducerVersion)
 		case 7:
-			m.Graph.reserve(f.bytes)
-			return f.message("graph", m.Graph.read)
+			if graphs++; graphs > 1 {
+				return errors.New("there is a second graph")
+			}
+			m.Graph.reserve(f.Bytes)
+			return f.Message("graph", m.Graph.read)
 		case 8:
 			var d Domain
-			err := f.message("opset_import", d.read)
+			err := f.Message("opset_import", d.read)
 			if d.Name == "" || d.Name == "ai.onnx" {
 				m.Opset = d.Version
 			} else {
@@ -40,7 +45,7 @@ func Read(data []byte) (*Model, error) {
 			return err
 		case 14:
 			var e Entry
-			err := f.message("metadata_props", e.read)
+			err := f.Message("metadata_props", e.read)
 			m.Metadata = append(m.Metadata, e)
 			return err
 		case 25:
@@ -57,22 +62,22 @@ func Read(data []byte) (*Model, error) {
 	return m, nil
 }
 
-func (d *Domain) read(f field) error {
-	switch f.number {
+func (d *Domain) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.string(&d.Name)
+		return f.GetString(&d.Name)
 	case 2:
-		return f.int(&d.Version)
+		return f.GetInt(&d.Version)
 	}
 	return nil
 }
 
-func (e *Entry) read(f field) error {
-	switch f.number {
+func (e *Entry) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.string(&e.Key)
+		return f.GetString(&e.Key)
 	case 2:
-		return f.string(&e.Value)
+		return f.GetString(&e.Value)
 	}
 	return nil
 }
@@ -80,11 +85,11 @@ func (e *Entry) read(f field) error {
 // reserve makes room for as many nodes and initialisers as a serialised graph holds.
 func (g *Graph) reserve(graph []byte) {
 	nodes, initializers := 0, 0
-	_ = walk(graph, func(f field) error { // a broken message is reported when it is read
+	_ = wire.Walk(graph, func(f wire.Field) error { // a broken message is reported when it is read
 		switch {
-		case f.number == 1 && len(f.bytes) > 0:
+		case f.Number == 1 && len(f.Bytes) > 0:
 			nodes++
-		case f.number == 5 && len(f.bytes) > 0:
+		case f.Number == 5 && len(f.Bytes) > 0:
 			initializers++
 		}
 		return nil
@@ -92,11 +97,11 @@ func (g *Graph) reserve(graph []byte) {
 	g.Nodes, g.Initializers = slices.Grow(g.Nodes, nodes), slices.Grow(g.Initializers, initializers)
 }
 
-func (g *Graph) read(f field) error {
-	switch f.number {
+func (g *Graph) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
 		n := Node{}
-		if err := f.message("node", n.read); err != nil {
+		if err := f.Message("node", n.read); err != nil {
 			return fmt.Errorf("number %d: %w", len(g.Nodes), err)
 		}
 		if n.OpType == "" {
@@ -104,10 +109,10 @@ func (g *Graph) read(f field) error {
 		}
 		g.Nodes = append(g.Nodes, n)
 	case 2:
-		return f.string(&g.Name)
+		return f.GetString(&g.Name)
 	case 5:
 		t := Tensor{}
-		if err := f.message("initializer", t.read); err != nil {
+		if err := f.Message("initializer", t.read); err != nil {
 			return fmt.Errorf("number %d: %w", len(g.Initializers), err)
 		}
 		if t.Name == "" {
@@ -116,8 +121,8 @@ func (g *Graph) read(f field) error {
 		g.Initializers = append(g.Initializers, t)
 	case 11, 12:
 		v := ValueInfo{}
-		err := f.message("value_info", v.read)
-		if f.number == 11 {
+		err := f.Message("value_info", v.read)
+		if f.Number == 11 {
 			g.Inputs = append(g.Inputs, v)
 		} else {
 			g.Outputs = append(g.Outputs, v)
@@ -129,71 +134,71 @@ func (g *Graph) read(f field) error {
 	return nil
 }
 
-func (n *Node) read(f field) error {
-	switch f.number {
+func (n *Node) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.strings(&n.Inputs)
+		return f.GetStrings(&n.Inputs)
 	case 2:
-		return f.strings(&n.Outputs)
+		return f.GetStrings(&n.Outputs)
 	case 3:
-		return f.string(&n.Name)
+		return f.GetString(&n.Name)
 	case 4:
-		return f.string(&n.OpType)
+		return f.GetString(&n.OpType)
 	case 5:
 		a := Attribute{}
-		err := f.message("attribute", a.read)
+		err := f.Message("attribute", a.read)
 		n.Attributes = append(n.Attributes, a)
 		return err
 	case 7:
-		return f.string(&n.Domain)
+		return f.GetString(&n.Domain)
 	}
 	return nil
 }
 
 // read keeps the one field of the union that is there; lists accumulate.
-func (a *Attribute) read(f field) error {
-	switch f.number {
+func (a *Attribute) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.string(&a.Name)
+		return f.GetString(&a.Name)
 	case 2:
-		if f.kind != protowire.Fixed32Type {
-			return f.mismatch()
+		if f.Kind != protowire.Fixed32Type {
+			return f.Mismatch()
 		}
-		a.Value = math.Float32frombits(uint32(f.varint))
+		a.Value = math.Float32frombits(uint32(f.Varint))
 	case 3:
 		var v int64
-		err := f.int(&v)
+		err := f.GetInt(&v)
 		a.Value = v
 		return err
 	case 4:
 		var s string
-		err := f.string(&s)
+		err := f.GetString(&s)
 		a.Value = s
 		return err
 	case 5:
 		t := &Tensor{}
 		a.Value = t
-		return f.message("tensor", t.read)
+		return f.Message("tensor", t.read)
 	case 6, 11:
 		a.Value = Subgraph{}
 	case 7:
 		list, _ := a.Value.([]float32)
-		err := f.floats(func(v uint32) { list = append(list, math.Float32frombits(v)) })
+		err := f.Floats(func(v uint32) { list = append(list, math.Float32frombits(v)) })
 		a.Value = list
 		return err
 	case 8:
 		list, _ := a.Value.([]int64)
-		err := f.ints(func(v uint64) { list = append(list, int64(v)) })
+		err := f.Ints(func(v uint64) { list = append(list, int64(v)) })
 		a.Value = list
 		return err
 	case 9:
 		list, _ := a.Value.([]string)
-		err := f.strings(&list)
+		err := f.GetStrings(&list)
 		a.Value = list
 		return err
 	case 20: // the type; an empty list has nothing else
 		var kind int64
-		err := f.int(&kind)
+		err := f.GetInt(&kind)
 		if a.Value == nil && kind == attributeInts {
 			a.Value = []int64{}
 		}
@@ -202,19 +207,19 @@ func (a *Attribute) read(f field) error {
 	return nil
 }
 
-func (t *Tensor) read(f field) error {
-	switch f.number {
+func (t *Tensor) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.ints(func(v uint64) { t.Dims = append(t.Dims, int64(v)) })
+		return f.Ints(func(v uint64) { t.Dims = append(t.Dims, int64(v)) })
 	case 2:
 		var v int64
-		err := f.int(&v)
+		err := f.GetInt(&v)
 		t.DataType = int32(v)
 		return err
 	case 4:
-		return f.floats(func(v uint32) { t.Raw = binary.LittleEndian.AppendUint32(t.Raw, v) })
+		return f.Floats(func(v uint32) { t.Raw = binary.LittleEndian.AppendUint32(t.Raw, v) })
 	case 5:
-		return f.ints(func(v uint64) {
+		return f.Ints(func(v uint64) {
 			switch t.size32() {
 			case 1:
 				t.Raw = append(t.Raw, byte(v))
@@ -225,28 +230,28 @@ func (t *Tensor) read(f field) error {
 			}
 		})
 	case 7:
-		return f.ints(func(v uint64) { t.Raw = binary.LittleEndian.AppendUint64(t.Raw, v) })
+		return f.Ints(func(v uint64) { t.Raw = binary.LittleEndian.AppendUint64(t.Raw, v) })
 	case 8:
-		return f.string(&t.Name)
+		return f.GetString(&t.Name)
 	case 9:
-		if f.kind != protowire.BytesType {
-			return f.mismatch()
+		if f.Kind != protowire.BytesType {
+			return f.Mismatch()
 		}
-		t.Raw = f.bytes
+		t.Raw = f.Bytes
 	case 10:
-		return f.doubles(func(v uint64) { t.Raw = binary.LittleEndian.AppendUint64(t.Raw, v) })
+		return f.Doubles(func(v uint64) { t.Raw = binary.LittleEndian.AppendUint64(t.Raw, v) })
 	case 13:
 		if t.External == nil {
 			t.External = &External{}
 		}
 		var pair Entry
-		if err := f.message("external_data", pair.read); err != nil {
+		if err := f.Message("external_data", pair.read); err != nil {
 			return err
 		}
 		return t.External.read(pair)
 	case 14:
 		var v int64
-		err := f.int(&v)
+		err := f.GetInt(&v)
 		if v == 1 && t.External == nil {
 			t.External = &External{}
 		}
@@ -259,15 +264,15 @@ func (t *Tensor) read(f field) error {
 // every writer's output; where it does not, the length check of Bytes fails.
 func (t *Tensor) size32() int { return elementSizes[t.DataType] }
 
-func (v *ValueInfo) read(f field) error {
-	switch f.number {
+func (v *ValueInfo) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.string(&v.Name)
+		return f.GetString(&v.Name)
 	case 2:
-		return f.message("type", func(f field) error {
-			switch f.number {
+		return f.Message("type", func(f wire.Field) error {
+			switch f.Number {
 			case 1:
-				return f.message("tensor_type", v.readTensorType)
+				return f.Message("tensor_type", v.readTensorType)
 			case 4:
 				v.Sequence = true
 			}
@@ -277,20 +282,20 @@ func (v *ValueInfo) read(f field) error {
 	return nil
 }
 
-func (v *ValueInfo) readTensorType(f field) error {
-	switch f.number {
+func (v *ValueInfo) readTensorType(f wire.Field) error {
+	switch f.Number {
 	case 1:
 		var kind int64
-		err := f.int(&kind)
+		err := f.GetInt(&kind)
 		v.ElemType = int32(kind)
 		return err
 	case 2:
-		return f.message("shape", func(f field) error {
-			if f.number != 1 {
+		return f.Message("shape", func(f wire.Field) error {
+			if f.Number != 1 {
 				return nil
 			}
 			var d Dim
-			err := f.message("dim", d.read)
+			err := f.Message("dim", d.read)
 			v.Dims = append(v.Dims, d)
 			return err
 		})
@@ -298,12 +303,12 @@ func (v *ValueInfo) readTensorType(f field) error {
 	return nil
 }
 
-func (d *Dim) read(f field) error {
-	switch f.number {
+func (d *Dim) read(f wire.Field) error {
+	switch f.Number {
 	case 1:
-		return f.int(&d.Value)
+		return f.GetInt(&d.Value)
 	case 2:
-		return f.string(&d.Param)
+		return f.GetString(&d.Param)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime/metrics"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -201,6 +202,9 @@ func TestBrokenModels(t *testing.T) {
 		if _, err := Read(written(t, m)); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if _, err := Read(append(bytes.Clone(data), data...)); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "second graph") {
+		t.Errorf("two models in one file: %v", err)
 	}
 }
 
