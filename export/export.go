@@ -57,17 +57,13 @@ func Write(dir string, m *graphs.Model, weights []graphs.Weight, o Options) erro
 		for _, w := range weights {
 			tensors = append(tensors, checkpointTensor(m, w))
 		}
-		files := []file{
+		return writeAll(temporary, append([]file{
 			{ModelFile, func(w io.Writer) error { return graph.WriteONNX(w, weights, metadata) }},
 			{WeightsFile, func(w io.Writer) error {
 				return safetensors.Write(w, tensors, map[string]string{"format": "pt"})
 			}},
 			{configFile, writeBytes(config)},
-		}
-		for _, path := range o.TokenizerFiles {
-			files = append(files, copyOf(path))
-		}
-		return writeAll(temporary, files)
+		}, copiesOf(o.TokenizerFiles)...))
 	})
 	if err != nil {
 		return fmt.Errorf("exporting the model to %s: %w%s", dir, err, durable.Advice(err))
@@ -104,13 +100,13 @@ func Copy(dst, src string) error {
 		if err != nil {
 			return err
 		}
-		var files []file
+		var files []string
 		for _, e := range entries {
 			if e.Type().IsRegular() {
-				files = append(files, copyOf(filepath.Join(src, e.Name())))
+				files = append(files, filepath.Join(src, e.Name()))
 			}
 		}
-		return writeAll(temporary, files)
+		return writeAll(temporary, copiesOf(files))
 	})
 	if err != nil {
 		return fmt.Errorf("copying the export %s to %s: %w%s", src, dst, err, durable.Advice(err))

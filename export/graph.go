@@ -22,11 +22,7 @@ func WriteGraph(dir string, c *graphs.Config, write func(path string) error, o O
 		if err := write(filepath.Join(temporary, ModelFile)); err != nil {
 			return err
 		}
-		files := []file{{configFile, writeBytes(config)}}
-		for _, path := range o.TokenizerFiles {
-			files = append(files, copyOf(path))
-		}
-		return writeAll(temporary, files)
+		return writeAll(temporary, append(copiesOf(o.TokenizerFiles), file{configFile, writeBytes(config)}))
 	})
 	if err != nil {
 		return fmt.Errorf("exporting the model to %s: %w%s", dir, err, durable.Advice(err))

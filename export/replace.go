@@ -24,17 +24,21 @@ func writeBytes(data []byte) func(io.Writer) error {
 	}
 }
 
-// copyOf is a file of the same name and content.
-func copyOf(path string) file {
-	return file{filepath.Base(path), func(w io.Writer) error {
-		in, err := os.Open(path)
-		if err != nil {
+// copiesOf are files of the same names and content.
+func copiesOf(paths []string) []file {
+	var out []file
+	for _, path := range paths {
+		out = append(out, file{filepath.Base(path), func(w io.Writer) error {
+			in, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer in.Close()
+			_, err = io.Copy(w, in)
 			return err
-		}
-		defer in.Close()
-		_, err = io.Copy(w, in)
-		return err
-	}}
+		}})
+	}
+	return out
 }
 
 // writeAll writes and syncs files.

@@ -66,18 +66,14 @@ func (o TrainingOptions) files(m *graphs.Model, weights []graphs.Weight) ([]file
 	if err != nil {
 		return nil, err
 	}
-	files := []file{
+	return append([]file{
 		{artifacts.TrainingModel, train.Write},
 		{artifacts.EvalModel, eval.Write},
 		{artifacts.OptimizerModel, optimizerModel(o.AdamW.OrDefault()).Write},
 		{artifacts.Checkpoint, func(w io.Writer) error { return writeCheckpoint(w, m.Graph.Parameters, weights) }},
 		{artifacts.ManifestFile, writeBytes(append(manifest, '\n'))},
 		{configFile, writeBytes(append(config, '\n'))},
-	}
-	for _, path := range o.TokenizerFiles {
-		files = append(files, copyOf(path))
-	}
-	return files, nil
+	}, copiesOf(o.TokenizerFiles)...), nil
 }
 
 // manifest says what the graphs' inputs and outputs mean.

@@ -105,11 +105,7 @@ func TestPositionConfigErrors(t *testing.T) {
 	rope := func(kind string, theta float64) map[string]any {
 		return map[string]any{"full_attention": map[string]any{"rope_type": kind, "rope_theta": theta}}
 	}
-	for _, c := range []struct {
-		model, key string
-		value      any
-		want       []string
-	}{
+	for _, c := range []configCase{
 		{"deberta-v3", "pos_att_type", []string{"p2p"}, []string{"pos_att_type", "p2p", "c2p"}},
 		{"deberta-v3", "pos_att_type", nil, []string{"pos_att_type", "c2p"}},
 		{"deberta-v3", "pos_att_type", 3, []string{"pos_att_type"}},
@@ -143,16 +139,7 @@ func TestPositionConfigErrors(t *testing.T) {
 		{"modernbert", "hidden_activation", "maxout", []string{"hidden_activation", `"maxout"`}},
 		{"modernbert", "norm_eps", -1, []string{"norm_eps is -1"}},
 	} {
-		config, err := graphs.ParseConfig(goldenJSON(t, "tiny-"+c.model, map[string]any{c.key: c.value}))
-		if c.want != nil {
-			says(t, err, c.want...)
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s %v of %s: %v", c.key, c.value, c.model, err)
-		} else if _, err := graphs.NewModel(config, 2); err != nil {
-			t.Errorf("%s %v of %s: %v", c.key, c.value, c.model, err)
-		}
+		c.check(t)
 	}
 	without := map[string]any{"layer_types": nil, "global_attn_every_n_layers": 0}
 	_, err := graphs.ParseConfig(goldenJSON(t, "tiny-modernbert", without))

@@ -75,13 +75,31 @@ func TestFamilyCheckpoints(t *testing.T) {
 	}
 }
 
+// configCase is a golden configuration with one key changed, and what the error then says; nil where it is no error.
+type configCase struct {
+	model, key string
+	value      any
+	want       []string
+}
+
+func (c configCase) check(t *testing.T) {
+	t.Helper()
+	config, err := graphs.ParseConfig(goldenJSON(t, "tiny-"+c.model, map[string]any{c.key: c.value}))
+	if c.want != nil {
+		says(t, err, c.want...)
+		return
+	}
+	if err == nil {
+		_, err = graphs.NewModel(config, 2)
+	}
+	if err != nil {
+		t.Errorf("%s %v of %s: %v", c.key, c.value, c.model, err)
+	}
+}
+
 // What a configuration says wrong is named by the key that the family has for it.
 func TestFamilyConfigErrors(t *testing.T) {
-	for _, c := range []struct {
-		model, key string
-		value      any
-		want       []string
-	}{
+	for _, c := range []configCase{
 		{"distilbert", "dim", 0, []string{"dim is 0"}},
 		{"distilbert", "dim", "wide", []string{"dim", "string"}},
 		{"distilbert", "n_layers", nil, []string{"n_layers is 0"}},
@@ -106,16 +124,7 @@ func TestFamilyConfigErrors(t *testing.T) {
 		{"mpnet", "type_vocab_size", 0, nil}, // MPNet has no segments and no such key
 		{"distilbert", "layer_norm_eps", -1, nil},
 	} {
-		config, err := graphs.ParseConfig(goldenJSON(t, "tiny-"+c.model, map[string]any{c.key: c.value}))
-		if c.want != nil {
-			says(t, err, c.want...)
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s %v of %s: %v", c.key, c.value, c.model, err)
-		} else if _, err := graphs.NewModel(config, 2); err != nil {
-			t.Errorf("%s %v of %s: %v", c.key, c.value, c.model, err)
-		}
+		c.check(t)
 	}
 }
 

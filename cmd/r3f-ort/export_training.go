@@ -5,7 +5,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/r3f-ort/r3f-ort/driver/loss"
 	"github.com/r3f-ort/r3f-ort/driver/optim"
 	"github.com/r3f-ort/r3f-ort/export"
 	"github.com/r3f-ort/r3f-ort/graphs"
@@ -14,18 +13,17 @@ import (
 
 // trainingExportFlags are those of training artifacts.
 func trainingExportFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		modelFlag(),
 		&cli.StringFlag{Name: "task", Usage: "GLUE `TASK` that gives the number of labels: rte, mrpc, cola, sst-2, sts-b or qnli"},
 		&cli.UintFlag{Name: "labels", Usage: "number of classes, instead of --task"},
 		&cli.BoolFlag{Name: "regression", Usage: "predict a number, instead of --task and --labels"},
 		&cli.StringFlag{Name: "method", Value: "r3f", Usage: "loss of the training graph: r3f or standard"},
-		&cli.StringFlag{Name: "regression-term", Value: "none", Usage: "R3F term of a regression: none (as the published code) or mse"},
 		&cli.Float64Flag{Name: "dropout", DefaultText: "the model's own, mostly 0.1", Usage: "drop probability; masks are fed"},
-		&cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"},
+		headFlag(),
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of new weights"},
 		&cli.Float64Flag{Name: "weight-decay", Value: 0.01, Usage: "AdamW's, on matrices"},
-	}
+	}, pick(methodFlags(), "regression-term")...)
 }
 
 // trainingReport is what export --format ort-training prints with --json.
@@ -50,7 +48,7 @@ func exportTraining(c *cli.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := choice(c, "head-init", "random", "cosine"); err != nil {
+	if err := checkHead(c); err != nil {
 		return err
 	}
 	from, err := sourceOf(c)
@@ -112,16 +110,12 @@ func classesOf(c *cli.Context) (int, error) {
 
 // hasTerm reports whether the method compares two passes.
 func hasTerm(c *cli.Context, classes int) (bool, error) {
-	if err := choice(c, "regression-term", string(loss.TermNone), string(loss.TermMSE)); err != nil {
+	o, err := objectiveOf(c, classes)
+	if err != nil {
 		return false, err
 	}
-	method, err := loss.MethodByName(c.String("method"))
-	if err != nil {
-		return false, usagef("--method: %w", err)
+	if o.Method.Spectral || o.Method.TaskOnBoth {
+		return false, usagef("--method %s: its loss is not in the training graph, only that of r3f and standard is; train with --engine stock instead", o.Method.Name)
 	}
-	if method.Spectral || method.TaskOnBoth {
-		return false, usagef("--method %s: its loss is not in the training graph, only that of r3f and standard is; train with --engine stock instead", method.Name)
-	}
-	o := loss.Objective{Method: method, Regression: classes == 1, RegressionTerm: loss.RegressionTerm(c.String("regression-term"))}
 	return o.Passes() == 2, nil
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/r3f-ort/r3f-ort/driver/loss"
 )
 
 // Flags that several verbs have.
@@ -27,6 +29,13 @@ func modelFlag() cli.Flag {
 func embeddingFlag() cli.Flag {
 	return &cli.StringFlag{Name: "embedding", Usage: "`NAME` of the word-embedding table of an ONNX file (default: the one that the token ids look rows up in)"}
 }
+
+func headFlag() cli.Flag {
+	return &cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"}
+}
+
+// checkHead refuses an unknown --head-init.
+func checkHead(c *cli.Context) error { return choice(c, "head-init", "random", "cosine") }
 
 // inCategory groups flags in the help.
 func inCategory(name string, flags ...cli.Flag) []cli.Flag {
@@ -68,6 +77,18 @@ func methodFlags() []cli.Flag {
 	)
 }
 
+// objectiveOf is the loss of --method and --regression-term for a head of so many outputs, 1 for a regression; lambda
+// is left out.
+func objectiveOf(c *cli.Context, outputs int) (loss.Objective, error) {
+	method, err := loss.MethodByName(c.String("method"))
+	if err != nil {
+		return loss.Objective{}, usagef("--method: %w", err)
+	}
+	term := loss.RegressionTerm(c.String("regression-term"))
+	return loss.Objective{Method: method, Regression: outputs == 1, RegressionTerm: term},
+		choice(c, "regression-term", string(loss.TermNone), string(loss.TermMSE))
+}
+
 // trainFlags are those of train.
 func trainFlags() []cli.Flag {
 	return slices.Concat(
@@ -82,7 +103,7 @@ func trainFlags() []cli.Flag {
 		inCategory("method",
 			modelFlag(), embeddingFlag(),
 			&cli.StringFlag{Name: "tokenizer", Usage: "`DIR` of the tokenizer's files (default: where the model is)"},
-			&cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"},
+			headFlag(),
 		),
 		inCategory("optimiser",
 			&cli.UintFlag{Name: "epochs", Value: 3, Usage: "passes over the training data"},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/r3f-ort/r3f-ort/driver/loss"
 	"github.com/r3f-ort/r3f-ort/graphs"
 )
 
@@ -82,18 +81,14 @@ func pick(flags []cli.Flag, names ...string) []cli.Flag {
 // graphModel loads the model that flags name, and says what its graph becomes.
 func graphModel(c *cli.Context) (*graphs.Model, graphs.Options, error) {
 	var o graphs.Options
-	method, err := loss.MethodByName(c.String("method"))
-	if err != nil {
-		return nil, o, usagef("--method: %w", err)
-	}
-	if err := choice(c, "regression-term", string(loss.TermNone), string(loss.TermMSE)); err != nil {
-		return nil, o, err
-	}
 	if err := positive(c, "labels"); err != nil {
 		return nil, o, err
 	}
 	labels := int(c.Uint("labels"))
-	objective := loss.Objective{Method: method, Regression: labels == 1, RegressionTerm: loss.RegressionTerm(c.String("regression-term"))}
+	objective, err := objectiveOf(c, labels)
+	if err != nil {
+		return nil, o, err
+	}
 	o.Doubled = objective.Passes() == 2
 	from, err := sourceOf(c)
 	if err != nil {

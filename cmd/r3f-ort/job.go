@@ -46,7 +46,7 @@ func (j *trainJob) checkFlags() error {
 	if o.Resume && j.flags.Bool("overwrite") {
 		return usagef("--resume and --overwrite contradict each other: give one")
 	}
-	return choice(j.flags, "head-init", "random", "cosine")
+	return checkHead(j.flags)
 }
 
 // openTask finds the task or makes one of the files.
