@@ -232,7 +232,7 @@ func checkModel(t *testing.T, m *graphs.Model, g goldenModel, method string, who
 		}
 		feeds[w.Name] = x
 	}
-	r3f, dropout := method == "r3f", 0.0
+	r3f, dropout := method != "standard", 0.0
 	if method == "dropout" {
 		dropout = goldenDropout
 	}

@@ -98,6 +98,9 @@ func TestPyTorchGoldens(t *testing.T) {
 	for _, file := range files {
 		if model := filepath.Base(filepath.Dir(file)); model != "tiny-bert-1" {
 			cases = append(cases, goldenCase{model, "standard", driver.Options{Method: "standard"}}, goldenCase{model, "r3f", driver.Options{Method: "r3f"}})
+			if !strings.HasPrefix(model, "tiny-bert-") { // those of r3f_reference.py know no dropout
+				cases = append(cases, goldenCase{model, "dropout", driver.Options{Method: "r3f"}})
+			}
 		}
 	}
 	for _, c := range cases {
@@ -108,8 +111,10 @@ func TestPyTorchGoldens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compareGolden(t, m, dir, c.golden, c.options, false)
-			if strings.HasPrefix(c.model, "tiny-bert") { // the pass is compared on every family in graphs
+			if c.golden != "dropout" { // whose masks are those of whole sequences
+				compareGolden(t, m, dir, c.golden, c.options, false)
+			}
+			if strings.HasPrefix(c.model, "tiny-bert") || c.golden == "dropout" { // the pass is compared on every family in graphs
 				compareGolden(t, m, dir, c.golden, c.options, true)
 			}
 		})
@@ -127,11 +132,29 @@ func goldenClasses(dir string) int {
 	return 3
 }
 
+// goldenDropout is the drop probability of the goldens called dropout.
+const goldenDropout = 0.3
+
+// goldenMask is the mask of n elements that families_reference.py has at a dropout site.
+func goldenMask(site, n int) []uint8 {
+	mask := make([]uint8, n)
+	for i := range mask {
+		if (7919*i+104729*site)%1009%10 >= 3 {
+			mask[i] = 1
+		}
+	}
+	return mask
+}
+
 // compareGolden trains a golden's weights, wherever the graph comes from, on the golden's batch.
 func compareGolden(t *testing.T, m *graphs.Model, dir, golden string, options driver.Options, wholeSequence bool) {
 	batchFile, want := openSafetensors(t, dir, "batch.safetensors"), openSafetensors(t, dir, golden+".safetensors")
 	classes := goldenClasses(dir)
-	e, err := stock.New(m, stock.Options{WholeSequence: wholeSequence})
+	dropout := 0.0
+	if golden == "dropout" {
+		dropout = goldenDropout
+	}
+	e, err := stock.New(m, stock.Options{WholeSequence: wholeSequence, Dropout: dropout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +167,13 @@ func compareGolden(t *testing.T, m *graphs.Model, dir, golden string, options dr
 	b.Size, b.Tokens = ids.Shape[0], ids.Shape[1]
 	if golden != "standard" && classes > 1 {
 		b.Variant, b.Noise = driver.Doubled, floats(t, batchFile, "noise")
+	}
+	sizes, err := e.MaskSizes(b.Variant, b.Size, b.Tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for site, n := range sizes {
+		b.Masks = append(b.Masks, goldenMask(site, n))
 	}
 	var labels []int
 	var targets []float64

@@ -3,7 +3,7 @@
 The loss is that of r3f_reference.py with lambda 0.7. Noise enters where a hook finds the word embeddings, so that models
 which derive positions from input_ids see the same ids as without noise. Computed in float64 where the model can, written as float32.
 
-dropout.safetensors is the plain loss with dropout 0.3 at every site, by masks that both sides can compute: the sites are
+dropout.safetensors is R3F with dropout 0.3 at every site, by masks that both sides can compute: the sites are
 numbered from 0 in the order in which they run, and element i of site s is kept where ((7919*i + 104729*s) % 1009) % 10 >= 3.
 
 buckets.json holds the buckets of the distances 0, 1, 2, ... that DeBERTa makes of position_buckets and max_relative_positions.
@@ -158,7 +158,7 @@ def write(family, out):
     for method in ("standard", "r3f", "dropout"):
         model.zero_grad(set_to_none=True)
         with Masks(model, method == "dropout") as masks:
-            logits = logits_of(model, batch, noise.to(precision) if method == "r3f" else None)
+            logits = logits_of(model, batch, None if method == "standard" else noise.to(precision))
         a, b = logits[:BATCH], logits[-BATCH:]
         r3f = symmetric_kl(a, b)
         loss = F.cross_entropy(a, y) + LAMBDA * r3f
