@@ -182,7 +182,12 @@ def learn(pre_tokenizer, specials, size=420, alphabet=(), **options):
     t = Tokenizer(BPE(**options))
     t.pre_tokenizer = pre_tokenizer
     keep = {k: options[k] for k in ("continuing_subword_prefix", "end_of_word_suffix") if k in options}
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=specials, initial_alphabet=list(alphabet), show_progress=False, **keep)
+    first = specials
+    if keep:  # the trainer would number letters with affixes in the order of a random hash
+        prefix, suffix = keep["continuing_subword_prefix"], keep["end_of_word_suffix"]
+        words = {w for line in corpus for w, _ in pre_tokenizer.pre_tokenize_str(line)}
+        first = specials + sorted({prefix * (i > 0) + c + suffix * (i + 1 == len(w)) for w in words for i, c in enumerate(w)})
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=first, initial_alphabet=list(alphabet), show_progress=False, **keep)
     t.train_from_iterator(corpus, trainer)
     return json.loads(t.to_str())["model"]
 
