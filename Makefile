@@ -9,7 +9,7 @@ TIMEOUT  := 15m
 # Packages that need no cgo: all but the engines and the program.
 PURE = $$(go list ./... | grep -vE '/(cmd|driver/stock|driver/trainapi)(/|$$)')
 
-.PHONY: help setup setup-training build test unit race lint demo bench fuzz fault clean
+.PHONY: help setup setup-training build test unit race lint demo bench scores fuzz fault clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ demo: setup ## fine-tune MiniLM with R3F on the embedded data set
 
 bench: setup ## our step and epoch against PyTorch, in alternation
 	@scripts/bench.sh
+
+scores: setup ## dev scores over seeds, ours and PyTorch's, into docs/results.md (hours)
+	@scripts/scores.sh
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
