@@ -12,16 +12,8 @@ import (
 // TestPyTorchCurves trains MiniLM for 20 steps on real data and compares each loss with what PyTorch got from the
 // same weights and batches (testdata/golden/r3f_reference.py curve).
 func TestPyTorchCurves(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains MiniLM; not with -short")
-	}
 	needLibrary(t)
-	const model, data, goldens = "../../.r3f/models/minilm", "../../../shared/data/glue", "../../testdata/golden/curves"
-	for _, path := range []string{model, data} {
-		if _, err := os.Stat(path); err != nil {
-			t.Skipf("needs MiniLM (make setup) and the GLUE data: %v", err)
-		}
-	}
+	model, data := needMiniLM(t)
 	for _, c := range []struct{ task, golden, method, scope string }{
 		{"rte", "standard", "standard", "head"},
 		{"rte", "r3f", "r3f", "head"},
@@ -35,20 +27,41 @@ func TestPyTorchCurves(t *testing.T) {
 			succeed(t, "train", "--model", model, "--task", c.task, "--data", data, "--method", c.method, "--r4f-scope", c.scope,
 				"--max-steps", "20", "--batch-size", "8", "--max-length", "128", "--lr", "2e-5", "--schedule", "constant", "--warmup", "0",
 				"--weight-decay", "0.01", "--dropout", "0", "--shuffle=false", "--head-init", "cosine", "--out", out)
-			got, want := losses(t, filepath.Join(out, "metrics.jsonl")), losses(t, filepath.Join(goldens, "minilm-"+c.task+"-"+c.golden+".jsonl"))
-			if len(got) != 20 || len(want) != 20 {
-				t.Fatalf("%d losses, PyTorch has %d; want 20", len(got), len(want))
-			}
-			worst := 0.0
-			for i := range want {
-				worst = max(worst, math.Abs(got[i]-want[i]))
-			}
-			if !(worst <= 2e-3) {
-				t.Errorf("losses differ by up to %.2g: %v, PyTorch %v", worst, got, want)
-			}
-			t.Logf("largest difference of 20 losses: %.2g", worst)
+			compareCurve(t, out, "minilm-"+c.task+"-"+c.golden+".jsonl", 2e-3)
 		})
 	}
+}
+
+// needMiniLM skips a test where MiniLM or the GLUE data are not there, and returns their directories.
+func needMiniLM(t *testing.T) (model, data string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("trains MiniLM; not with -short")
+	}
+	model, data = "../../.r3f/models/minilm", "../../../shared/data/glue"
+	for _, path := range []string{model, data} {
+		if _, err := os.Stat(path); err != nil {
+			t.Skipf("needs MiniLM (make setup) and the GLUE data: %v", err)
+		}
+	}
+	return model, data
+}
+
+// compareCurve compares the losses of a run's 20 steps with PyTorch's.
+func compareCurve(t *testing.T, run, golden string, tolerance float64) {
+	t.Helper()
+	got, want := losses(t, filepath.Join(run, "metrics.jsonl")), losses(t, filepath.Join("../../testdata/golden/curves", golden))
+	if len(got) != 20 || len(want) != 20 {
+		t.Fatalf("%d losses, PyTorch has %d; want 20", len(got), len(want))
+	}
+	worst := 0.0
+	for i := range want {
+		worst = max(worst, math.Abs(got[i]-want[i]))
+	}
+	if !(worst <= tolerance) {
+		t.Errorf("losses differ by up to %.2g: %v, PyTorch %v", worst, got, want)
+	}
+	t.Logf("largest difference of 20 losses: %.2g", worst)
 }
 
 // losses reads the field "loss" of the lines that have one together with "r3f".
