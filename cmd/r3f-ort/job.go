@@ -36,6 +36,16 @@ type trainJob struct {
 	hashes        map[string]string // of the files that decide the result
 }
 
+// open reads all that the flags name, and makes the engine.
+func (j *trainJob) open() (driver.Engine, error) {
+	for _, prepare := range []func() error{j.checkFlags, j.openTask, j.openModel} {
+		if err := prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return j.openEngine()
+}
+
 // checkFlags refuses what no later step would notice.
 func (j *trainJob) checkFlags() error {
 	o, err := trainOptions(j.flags)

@@ -74,12 +74,7 @@ func record(t *testing.T, dir string, args ...string) {
 	app := newApp()
 	app.Command("train").Action = func(c *cli.Context) error {
 		j := &trainJob{ctx: c.Context, flags: c, progress: newProgress(os.Stderr, false)}
-		for _, prepare := range []func() error{j.checkFlags, j.openTask, j.openModel} {
-			if err := prepare(); err != nil {
-				return err
-			}
-		}
-		engine, err := j.openEngine()
+		engine, err := j.open()
 		if err != nil {
 			return err
 		}

@@ -37,12 +37,7 @@ func train(c *cli.Context) error {
 		return err
 	}
 	j := &trainJob{ctx: c.Context, flags: c, progress: newProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter))}
-	for _, prepare := range []func() error{j.checkFlags, j.openTask, j.openModel} {
-		if err := prepare(); err != nil {
-			return err
-		}
-	}
-	engine, err := j.openEngine()
+	engine, err := j.open()
 	if err != nil {
 		return err
 	}
