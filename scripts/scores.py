@@ -11,7 +11,7 @@ OURS, THEIRS = "r3f-ort", "PyTorch"
 CELLS = [("cola", "standard"), ("cola", "r3f"), ("mrpc", "standard"), ("mrpc", "r3f"), ("sts-b", "standard")]
 METRICS = {"cola": ["matthews"], "mrpc": ["accuracy", "f1"], "sts-b": ["pearson"]}
 BEGIN, END = "<!-- make scores writes this table -->\n", "<!-- end of the table -->"
-HEAD = ["task, metric", "method", "r3f-ort, by seed", "mean ± s.d.", "PyTorch, by seed", "mean ± s.d.", "difference of means, in PyTorch's s.d."]
+HEAD = ["task, metric", "method", "r3f-ort, by seed", "mean ± s.d.", "PyTorch, by seed", "mean ± s.d.", "difference of means, in s.d. of a seed"]
 
 
 def settings(a, task, method, seed):
@@ -47,10 +47,15 @@ def columns(runs):
 
 def row(scores, task, method, metric):
     o, t = (by_seed(scores, who, task, method, metric) for who in (OURS, THEIRS))
-    difference = ""
-    if o and len(t) > 1:
-        difference = f"{(statistics.mean(o.values()) - statistics.mean(t.values())) / statistics.stdev(t.values()):+.1f}"
-    return [f"{task}, {metric}", method, *columns(o), *columns(t), difference]
+    return [f"{task}, {metric}", method, *columns(o), *columns(t), difference(list(o.values()), list(t.values()))]
+
+
+def difference(o, t):
+    """The difference of the means in standard deviations of one run, which both sides estimate together."""
+    if len(o) < 2 or len(t) < 2:
+        return ""
+    squares = statistics.variance(o) * (len(o) - 1) + statistics.variance(t) * (len(t) - 1)
+    return f"{(statistics.mean(o) - statistics.mean(t)) / (squares / (len(o) + len(t) - 2)) ** 0.5:+.2f}"
 
 
 def table(scores):
