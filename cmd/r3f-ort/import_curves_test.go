@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,14 +41,8 @@ func exportedMiniLM(t *testing.T, exporter string) string {
 // TestImportedCurves trains MiniLM as both exporters write it and compares each loss with PyTorch's curve. The first
 // five steps of the R3F curve, or, with R3F_ORT_CURVE_STEPS (20 at most), as many of all four.
 func TestImportedCurves(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains MiniLM; not with -short")
-	}
 	needLibrary(t)
-	const data, goldens = "../../../shared/data/glue", "../../testdata/golden/curves"
-	if _, err := os.Stat(data); err != nil {
-		t.Skipf("needs the GLUE data: %v", err)
-	}
+	_, data := needMiniLM(t)
 	steps, curves := 5, []string{"r3f"}
 	if n, err := strconv.Atoi(os.Getenv("R3F_ORT_CURVE_STEPS")); err == nil {
 		steps, curves = n, []string{"standard", "r3f", "r4f", "r4f-head"}
@@ -66,18 +59,7 @@ func TestImportedCurves(t *testing.T) {
 				succeed(t, append([]string{"train", "--model", model, "--task", "rte", "--data", data,
 					"--max-steps", fmt.Sprint(steps), "--batch-size", "8", "--max-length", "128", "--lr", "2e-5", "--schedule", "constant", "--warmup", "0",
 					"--weight-decay", "0.01", "--dropout", "0", "--shuffle=false", "--head-init", "cosine", "--out", out}, flags[curve]...)...)
-				got, want := losses(t, filepath.Join(out, "metrics.jsonl")), losses(t, filepath.Join(goldens, "minilm-rte-"+curve+".jsonl"))
-				if len(got) != steps || len(want) < steps {
-					t.Fatalf("%d losses, PyTorch has %d; want %d", len(got), len(want), steps)
-				}
-				worst := 0.0
-				for i := range got {
-					worst = max(worst, math.Abs(got[i]-want[i]))
-				}
-				if !(worst <= 2e-3) {
-					t.Errorf("losses differ by up to %.2g: %v, PyTorch %v", worst, got, want)
-				}
-				t.Logf("largest difference of %d losses: %.2g", steps, worst)
+				compareCurve(t, out, steps, "minilm-rte-"+curve+".jsonl", 2e-3)
 			})
 		}
 	}

@@ -63,7 +63,7 @@ func TestReplayedCurve(t *testing.T) {
 	model, data := needMiniLM(t)
 	out := filepath.Join(t.TempDir(), "run")
 	succeed(t, "train", "--model", model, "--task", "cola", "--data", data, "--method", "r3f", "--max-steps", "20", "--lr", "1e-4", "--seed", "1", "--out", out)
-	compareCurve(t, out, "minilm-cola-r3f-replayed.jsonl", 1e-4)
+	compareCurve(t, out, 20, "minilm-cola-r3f-replayed.jsonl", 1e-4)
 }
 
 // record trains on an engine that writes to a new directory, with the run in it.
