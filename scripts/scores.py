@@ -20,7 +20,10 @@ def settings(a, task, method, seed):
 
 
 def output(command):
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if run.returncode:  # it said why on stderr
+        sys.exit(f"scores: exit code {run.returncode} of: {' '.join(command)}\nFinished runs are in {SCORES}; the next call goes on after them.")
+    return run.stdout
 
 
 def ours(a, task, method, seed):
