@@ -17,14 +17,9 @@ type sampler struct {
 	plan     [][]int // batches of the planned epoch, by example index
 }
 
-// bucketBatches is how many batches' worth of shuffled examples are sorted by length together, each length first
-// multiplied by a factor of U(1 − lengthJitter, 1 + lengthJitter). Batches then hold examples of similar length, while
-// who meets whom and the order of batches stay random. Without the factor padding shrinks from a fifth to 2–4 % and
-// dev scores suffer (docs/design/012-loose-buckets.md).
-const (
-	bucketBatches = 50
-	lengthJitter  = 0.2
-)
+// bucketBatches is how many batches' worth of shuffled examples are sorted by length together. Batches then hold
+// examples of similar length and carry 2–4 % padding, while the order of batches stays random.
+const bucketBatches = 50
 
 // stepsPerEpoch is the number of batches that cover every example once, one of them possibly smaller.
 func (s *sampler) stepsPerEpoch() int { return (len(s.examples) + s.batch - 1) / s.batch }
@@ -52,10 +47,11 @@ func (s *sampler) planEpoch(epoch int) [][]int {
 		return slices.Collect(slices.Chunk(order, s.batch))
 	}
 	order := rng.New(s.seed, uint64(epoch), "order").Perm(len(s.examples))
-	keys := s.bucketKeys(epoch)
 	var batches [][]int
 	for bucket := range slices.Chunk(order, s.batch*bucketBatches) {
-		slices.SortStableFunc(bucket, func(a, b int) int { return keys[a] - keys[b] })
+		slices.SortStableFunc(bucket, func(a, b int) int {
+			return len(s.examples[a].InputIDs) - len(s.examples[b].InputIDs)
+		})
 		batches = slices.AppendSeq(batches, slices.Chunk(bucket, s.batch))
 	}
 	out := make([][]int, len(batches))
@@ -72,17 +68,6 @@ func (s *sampler) planEpoch(epoch int) [][]int {
 	// later tensors fit in.
 	out[0], out[longest] = out[longest], out[0]
 	return out
-}
-
-// bucketKeys returns what the examples are sorted by in their buckets: jittered lengths in thousandths of a token.
-func (s *sampler) bucketKeys(epoch int) []int {
-	jitter := make([]float32, len(s.examples))
-	rng.New(s.seed, uint64(epoch), "lengths").Uniform32(jitter, lengthJitter)
-	keys := make([]int, len(s.examples))
-	for i, x := range s.examples {
-		keys[i] = int(1000 * float32(len(x.InputIDs)) * (1 + jitter[i]))
-	}
-	return keys
 }
 
 // microBatches cuts a step's examples into runs of similar length whose padded size stays within budget tokens,

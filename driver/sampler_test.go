@@ -123,7 +123,7 @@ func TestSamplerBuckets(t *testing.T) {
 		order[i] = &examples[k]
 	}
 	random := padding(slices.Collect(slices.Chunk(order, 16)))
-	if got := padding(batches); got < 0.1 || got > 0.3 || random < 5*got { // below 0.1 lengths are not jittered
+	if got := padding(batches); got > 0.1 || random < 5*got {
 		t.Errorf("seed %d: padding is %.3f in buckets, %.3f in random batches", seed, got, random)
 	}
 	for epoch := range 3 { // memory is taken at its most at once
