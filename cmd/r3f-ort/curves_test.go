@@ -51,8 +51,8 @@ func needMiniLM(t *testing.T) (model, data string) {
 func compareCurve(t *testing.T, run string, steps int, golden string, tolerance float64) {
 	t.Helper()
 	got, want := losses(t, filepath.Join(run, "metrics.jsonl")), losses(t, filepath.Join("../../testdata/golden/curves", golden))
-	if len(got) != steps || len(want) != 20 {
-		t.Fatalf("%d losses, PyTorch has %d; want %d and 20", len(got), len(want), steps)
+	if len(got) != steps || len(want) != 20 || steps > len(want) {
+		t.Fatalf("%d losses in %d steps, PyTorch has %d; want one a step, 20 at most, and 20", len(got), steps, len(want))
 	}
 	worst := 0.0
 	for i := range got {
