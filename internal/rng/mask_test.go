@@ -98,31 +98,28 @@ func TestMaskCorrelation(t *testing.T) {
 // as binomial numbers do. A block's ties that shared their further bits would make the totals of masks vary 15 % more.
 func TestMaskDispersion(t *testing.T) {
 	const n, sites, steps, drop = maskBlock, 20, 1080, 0.1
-	s, mask, dropped := New(1, 0, ""), make([]uint8, n), make([]float64, n)
-	var masks, elements float64 // mean square of a total's deviation, in its variance
-	for site := range sites {
-		for step := range uint64(steps) {
-			s.Reset(1, step, fmt.Sprintf("dropout.%d.0", site))
-			s.Mask(mask, drop)
-			total := 0
-			for i, keep := range mask {
-				total += 1 - int(keep)
-				dropped[i] += float64(1 - keep)
-			}
-			d := float64(total) - n*drop
-			masks += d * d / (n * drop * (1 - drop)) / (sites * steps)
+	s, mask := New(1, 0, ""), make([]uint8, n)
+	masks, elements := make([]int, sites*steps), make([]int, n) // how many each has dropped
+	for i := range masks {
+		s.Reset(1, uint64(i%steps), fmt.Sprintf("dropout.%d.0", i/steps))
+		s.Mask(mask, drop)
+		for k, keep := range mask {
+			masks[i] += 1 - int(keep)
+			elements[k] += 1 - int(keep)
 		}
 	}
-	for _, total := range dropped {
-		d := total - sites*steps*drop
-		elements += d * d / (sites * steps * drop * (1 - drop)) / n
-	}
-	for what, v := range map[string]struct{ got, count float64 }{
-		"totals of masks":    {masks, sites * steps},
-		"totals of elements": {elements, n},
-	} {
-		if z := (v.got - 1) / math.Sqrt(2/v.count); math.Abs(z) > 5 {
-			t.Errorf("%s vary %.3f times as binomial numbers do: %.1f standard errors from 1", what, v.got, z)
+	for _, v := range []struct {
+		what   string
+		totals []int
+		of     float64
+	}{{"masks", masks, n}, {"elements", elements, sites * steps}} {
+		dispersion := 0.0 // mean square of a total's deviation, in a binomial number's variance
+		for _, total := range v.totals {
+			d := float64(total) - v.of*drop
+			dispersion += d * d / (v.of * drop * (1 - drop)) / float64(len(v.totals))
+		}
+		if z := (dispersion - 1) / math.Sqrt(2/float64(len(v.totals))); math.Abs(z) > 5 {
+			t.Errorf("totals of %s vary %.3f times as binomial numbers do: %.1f standard errors from 1", v.what, dispersion, z)
 		}
 	}
 }
