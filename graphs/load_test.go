@@ -160,6 +160,51 @@ func TestLoadInitialises(t *testing.T) {
 	}
 }
 
+// Only the bias of a new regression head is set to the mean of the targets.
+func TestCentreHead(t *testing.T) {
+	const mean = 301.5
+	for _, c := range []struct {
+		name   string
+		labels int
+		change func(*checkpoint)
+		want   string
+	}{
+		{"new regression", 1, func(*checkpoint) {}, "classifier.bias"},
+		{"regression of the checkpoint", 1, func(c *checkpoint) {
+			c.set("classifier.weight", 1, 8)
+			c.set("classifier.bias", 1)
+		}, ""},
+		{"new classes", 2, func(*checkpoint) {}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := tinyCheckpoint(t)
+			c.change(files)
+			dir := files.write(t)
+			before, err := graphs.Load(dir, c.labels, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := graphs.Load(dir, c.labels, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.CentreHead(mean); got != c.want {
+				t.Errorf("set %q, not %q", got, c.want)
+			}
+			for i, w := range m.Weights {
+				switch {
+				case w.Name == c.want:
+					if !slices.Equal(w.Data, []float32{mean}) {
+						t.Errorf("%s is %v", w.Name, w.Data)
+					}
+				case !slices.Equal(w.Data, before.Weights[i].Data):
+					t.Errorf("%s has changed", w.Name)
+				}
+			}
+		})
+	}
+}
+
 // The fresh head is N(0, initializer_range²) with zero biases, a function of the seed and the tensor alone.
 func TestInitialisation(t *testing.T) {
 	const width, spread = 64, 0.3

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/r3f-ort/r3f-ort/internal/confine"
@@ -83,9 +84,9 @@ func NewModel(c *Config, labels int) (*Model, error) {
 //	modernbert                      ModernBERT
 //
 // Encoder tensor names may come with or without the family's prefix. A missing pooler or classifier is drawn from
-// N(0, initializer_range²), biases zero and LayerNorm weights one, keyed by the seed, and listed in Initialised; a
-// classifier for another number of labels likewise. Heads of pretraining are left out. Anything else missing,
-// unexpected or of another shape is an error.
+// N(0, initializer_range²), biases zero (CentreHead sets a regression's) and LayerNorm weights one, keyed by the seed,
+// and listed in Initialised; a classifier for another number of labels likewise. Heads of pretraining are left out.
+// Anything else missing, unexpected or of another shape is an error.
 func Load(dir string, labels int, seed uint64) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -173,6 +174,20 @@ func (m *Model) readWeights(file *safetensors.File, path string, seed uint64) er
 		m.Weights = append(m.Weights, w)
 	}
 	return nil
+}
+
+// CentreHead sets the bias of a new regression head to the mean of the training targets and returns its name: training
+// then need not first carry the predictions to the mean through the encoder. It returns "" and changes nothing where
+// the checkpoint has the bias or the head has several labels.
+func (m *Model) CentreHead(mean float64) string {
+	output := m.Head[len(m.Head)-1]
+	for _, w := range m.Weights {
+		if isOutput(w.Name, m.Head) && w.Name != output && len(w.Data) == 1 && slices.Contains(m.Initialised, w.Name) {
+			w.Data[0] = float32(mean)
+			return w.Name
+		}
+	}
+	return ""
 }
 
 // isOutput reports the weight or bias of the output projection, the one layer whose shape is the task's.

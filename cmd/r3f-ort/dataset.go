@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/r3f-ort/r3f-ort/driver"
 	"github.com/r3f-ort/r3f-ort/tasks"
 	"github.com/r3f-ort/r3f-ort/tokenize"
@@ -70,6 +72,15 @@ func (d *dataset) all() iter.Seq2[driver.Example, error] {
 			}
 		}
 	}
+}
+
+// meanTarget is the mean of the regression targets.
+func (d *dataset) meanTarget() float64 {
+	targets := make([]float64, len(d.examples))
+	for i, x := range d.examples {
+		targets[i] = x.Target
+	}
+	return stat.Mean(targets, nil)
 }
 
 // path is the file that the split was read from, "" for no split.

@@ -31,7 +31,7 @@ func embeddingFlag() cli.Flag {
 }
 
 func headFlag() cli.Flag {
-	return &cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, or cosine, 0.02·cos(1+7k+j)"}
+	return &cli.StringFlag{Name: "head-init", Value: "random", Usage: "new classifier: random, N(0, 0.02²) from the seed, and train starts a regression's bias at the mean target; or cosine, 0.02·cos(1+7k+j)"}
 }
 
 // checkHead refuses an unknown --head-init.

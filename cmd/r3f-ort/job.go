@@ -111,6 +111,7 @@ func (j *trainJob) openModel() error {
 	if j.training, err = read(tasks.Train); err != nil {
 		return err
 	}
+	j.centreHead()
 	if j.task.Files.Dev.Path != "" {
 		if j.dev, err = read(tasks.Dev); err != nil {
 			return err
@@ -121,6 +122,17 @@ func (j *trainJob) openModel() error {
 		}
 	}
 	return j.hash()
+}
+
+// centreHead starts a new regression head at the mean of the training targets.
+func (j *trainJob) centreHead() {
+	if !j.task.Regression() || j.flags.String("head-init") != "random" {
+		return
+	}
+	mean := j.training.meanTarget()
+	if bias := j.model.CentreHead(mean); bias != "" {
+		j.progress.say("%s starts at %.4g, the mean of %d training targets", bias, mean, len(j.training.examples))
+	}
 }
 
 // loadPretrained reads the pretrained model and its tokenizer, and returns the longest sequence it takes.

@@ -283,6 +283,36 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 }
 
+// A new regression head starts at the mean of the targets, so that training begins with their variance, whatever
+// their size; --head-init cosine starts at 0.
+func TestCentredHead(t *testing.T) {
+	needLibrary(t)
+	f := newFixture(t)
+	var b strings.Builder
+	b.WriteString("text\tlabel\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "the day was %s\t%d\n", words[i%3], 300+i%4) // mean 301.5, variance 1.25
+	}
+	write(t, f.train, []byte(b.String()))
+	first := func(head string) float64 {
+		g := f
+		g.out += head
+		args := g.withoutDev("--regression", "--head-init", head, "--batch-size", "20", "--max-steps", "1")
+		o := succeed(t, args...)
+		if said := "classifier.bias starts at 301.5, the mean of 20 training targets"; strings.Contains(o.stderr, said) != (head == "random") {
+			t.Errorf("--head-init %s says\n%s", head, o.stderr)
+		}
+		losses, _ := metrics(t, g.out)
+		return losses[1]
+	}
+	if loss := first("random"); math.Abs(loss-1.25) > 0.5 {
+		t.Errorf("the first loss is %v", loss)
+	}
+	if loss := first("cosine"); loss < 300*300*0.9 {
+		t.Errorf("the first loss of a head without bias is %v", loss)
+	}
+}
+
 func TestCosineHead(t *testing.T) {
 	needLibrary(t)
 	f := newFixture(t)
